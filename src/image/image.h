@@ -1,0 +1,59 @@
+/* Pictures: what they are (from the header alone), their pixels, and resampling. */
+#ifndef GH_IMAGE_H
+#define GH_IMAGE_H
+
+#include "base/buf.h"
+#include "base/status.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef enum gh_image_format { GH_IMAGE_JPEG = 1, GH_IMAGE_PNG, GH_IMAGE_WEBP } gh_image_format;
+
+typedef struct gh_image_limits {
+    uint64_t max_pixels; /* 50 megapixels by default */
+    uint64_t max_work;   /* working memory in bytes, 700 MB by default */
+    int max_jpeg_scans;  /* progressive scans, 100 by default */
+} gh_image_limits;
+
+gh_image_limits gh_image_limits_default(void);
+
+/* What the header says; nothing is decoded. */
+typedef struct gh_image_info {
+    gh_image_format format;
+    int width, height;             /* of the upright picture, in pixels */
+    int coded_width, coded_height; /* as stored, before the orientation is applied */
+    int orientation;               /* EXIF 1..8; 1 = as stored */
+    bool progressive, alpha;
+    uint64_t work_bytes; /* estimate of what a full decode takes */
+} gh_image_info;
+
+/* An upright RGB picture, 8 bits a channel, rows contiguous. Owns its pixels. */
+typedef struct gh_image {
+    int width, height;           /* of the pixels here */
+    int full_width, full_height; /* of the upright picture in the file; larger when decoded at a DCT scale */
+    bool truncated;              /* the file ended early; the rest is grey or repeated */
+    uint8_t *pixels;             /* height * width * 3 */
+} gh_image;
+
+/* GH_UNSUPPORTED: no format that we read (names those we do, and what came where it is known, such as GIF,
+ * HEIC, HTML). GH_FORMAT: such a format, but broken. GH_LIMIT: over a limit. GH_ARG: empty. */
+GH_MUST_CHECK gh_status gh_image_probe(gh_image_info *out, const uint8_t *data, size_t len,
+                                       const gh_image_limits *limits, gh_err *e);
+/* Decodes and turns upright once. min_width and min_height (of the upright picture; 0 = full size) let a JPEG
+ * decode at the smallest DCT scale (1, 1/2, 1/4, 1/8) whose result is at least as large in both. Alpha is
+ * laid on white; grey, palette, 16-bit, CMYK and YCCK become RGB. */
+GH_MUST_CHECK gh_status gh_image_decode(gh_image **out, const uint8_t *data, size_t len,
+                                        const gh_image_info *info, int min_width, int min_height, gh_err *e);
+/* A new picture of width * height with uninitialised pixels. */
+GH_MUST_CHECK gh_status gh_image_new(gh_image **out, int width, int height, gh_err *e);
+void gh_image_free(gh_image **image);
+
+/* Encoders append to a buffer of the caller's; used by replies and tests. */
+GH_MUST_CHECK gh_status gh_png_encode_rgb(gh_buf *out, const uint8_t *pixels, int width, int height,
+                                          gh_err *e);
+GH_MUST_CHECK gh_status gh_jpeg_encode_rgb(gh_buf *out, const uint8_t *pixels, int width, int height,
+                                           int quality, gh_err *e);
+
+#endif

@@ -1,0 +1,25 @@
+/* Resampling of RGB pictures, 8 bits a channel: separable, with the arithmetic of Pillow (two passes,
+ * horizontal first, rounded to 8 bits between and after), so that networks see what they were trained on. */
+#ifndef GH_IMAGE_RESIZE_H
+#define GH_IMAGE_RESIZE_H
+
+#include "image/image.h"
+
+typedef enum gh_filter {
+    GH_FILTER_BILINEAR,       /* triangle, widened when shrinking (antialias) */
+    GH_FILTER_BICUBIC,        /* Keys a = -0.5, antialias */
+    GH_FILTER_BILINEAR_PLAIN, /* two taps, half-pixel centres, no antialias */
+    GH_FILTER_LANCZOS,        /* a = 3, antialias */
+} gh_filter;
+
+/* A rectangle of the source in pixels; fractions allowed, as Pillow's `box`. */
+typedef struct gh_rect {
+    double x, y, w, h;
+} gh_rect;
+
+/* Resamples `box` of `src` to width * height RGB bytes at `dst` (width * height * 3). The box must lie within
+ * the picture. GH_NOMEM or GH_ARG. */
+GH_MUST_CHECK gh_status gh_resize(uint8_t *dst, int width, int height, const gh_image *src, gh_rect box,
+                                  gh_filter filter, gh_err *e);
+
+#endif

@@ -1,0 +1,42 @@
+/* The models that a process has loaded, by name. Models are counted references: a request holds its model
+ * until its answer is out, so that a reload can swap it. */
+#ifndef GH_TASKS_REGISTRY_H
+#define GH_TASKS_REGISTRY_H
+
+#include "engine/net.h"
+#include "tasks/manifest.h"
+
+typedef enum gh_model_state { GH_MODEL_LOADING, GH_MODEL_READY, GH_MODEL_FAILED } gh_model_state;
+
+typedef struct gh_model {
+    gh_manifest *manifest; /* NULL when the manifest itself is broken */
+    char *name;
+    gh_net *net; /* NULL unless ready */
+    gh_model_state state;
+    char *failure; /* why it failed; NULL otherwise */
+    int refs;      /* atomic, private to the registry */
+} gh_model;
+
+/* One model folder, or a bare .onnx file whose manifest is guessed (crop fit, 0..1 input). With `selftest`
+ * its self-test must pass. The caller owns one reference. */
+GH_MUST_CHECK gh_status gh_model_open(gh_model **out, const char *path, bool selftest, gh_err *e);
+void gh_model_put(gh_model **m);
+
+typedef struct gh_registry gh_registry;
+
+/* Loads every folder with a model.json below each of `dirs`, sorted by name. A model that fails is kept with
+ * its reason; a folder whose weights were never fetched (no model.onnx) is skipped with a log line.
+ * GH_NOTFOUND when a folder of `dirs` is missing, GH_ARG when two models have one name. */
+GH_MUST_CHECK gh_status gh_registry_open(gh_registry **out, const char *const *dirs, size_t ndirs, gh_err *e);
+void gh_registry_free(gh_registry **r);
+size_t gh_registry_count(const gh_registry *r);
+/* The i-th model, by name order; a new reference. */
+gh_model *gh_registry_at(gh_registry *r, size_t i);
+/* By name, a new reference; GH_NOTFOUND lists the names there are, GH_UNAVAILABLE says why it failed. */
+GH_MUST_CHECK gh_status gh_registry_find(gh_model **out, gh_registry *r, const char *name, gh_err *e);
+/* The task's model whose manifest says "default": true. */
+GH_MUST_CHECK gh_status gh_registry_default(gh_model **out, gh_registry *r, gh_task task, gh_err *e);
+/* True when every model is ready. */
+bool gh_registry_ready(gh_registry *r);
+
+#endif

@@ -1,0 +1,46 @@
+/* One picture through one model: probe, decode, preprocess, run, decode the answer. The server's workers,
+ * `predict`, `eval` and libgharial all come through here. */
+#ifndef GH_TASKS_RUN_H
+#define GH_TASKS_RUN_H
+
+#include "tasks/registry.h"
+
+/* What a request may choose; zero or NULL = the default of the model. */
+typedef struct gh_run_options {
+    int top;          /* classify: how many labels, default 5; at most the number of labels */
+    double threshold; /* least score, default 0 */
+    int limit;        /* most results */
+} gh_run_options;
+
+typedef struct gh_label {
+    const char *label; /* borrowed from the model */
+    int index;
+    float score; /* 0..1 */
+} gh_label;
+
+typedef struct gh_result {
+    gh_model *model;   /* a reference */
+    int width, height; /* of the upright picture */
+    gh_task task;
+    gh_label *labels; /* best first */
+    size_t nlabels;
+    bool truncated; /* the picture's file ended early: a warning in the reply */
+    double decode_ms, preproc_ms, infer_ms;
+} gh_result;
+
+/* A worker: a session, decode and preprocess scratch. One thread at a time. `pool` may be NULL; borrowed. */
+typedef struct gh_worker gh_worker;
+GH_MUST_CHECK gh_status gh_worker_new(gh_worker **out, gh_pool *pool, gh_err *e);
+void gh_worker_free(gh_worker **w);
+
+/* GH_ARG, GH_UNSUPPORTED, GH_FORMAT, GH_LIMIT from the picture as gh_image_probe has them. */
+GH_MUST_CHECK gh_status gh_run(gh_result **out, gh_worker *w, gh_model *model, const uint8_t *data,
+                               size_t len, const gh_image_limits *limits, const gh_run_options *options,
+                               gh_err *e);
+void gh_result_free(gh_result **r);
+/* Appends the reply of CONTRACT section 2 as one JSON object; queue_ms is the server's wait (0 elsewhere);
+ * `file` (NULL = none) is added as "file". */
+GH_MUST_CHECK gh_status gh_result_json(gh_buf *out, const gh_result *r, double queue_ms, const char *file,
+                                       gh_err *e);
+
+#endif
