@@ -51,6 +51,8 @@ bool gh_shape_known(const gh_shape *shape);
 bool gh_shape_equal(const gh_shape *a, const gh_shape *b);
 /* Number of elements of a known shape, checked: false on overflow or when it is not known. */
 bool gh_shape_count(size_t *out, const gh_shape *shape);
+/* True when `data` is aligned for its element type; large weights in a mapped file may not be. */
+bool gh_tensor_aligned(const gh_tensor *t);
 /* Writes "1x3x224x224" ("?" for an unknown dimension) into `text`, always terminated; returns text. */
 char *gh_shape_text(const gh_shape *shape, char *text, size_t size);
 
