@@ -1,0 +1,46 @@
+/* Fills the struct of kernels for a set of CPU flags, in rising order, and picks the kernel of a convolution.
+ * Compiled with baseline flags: nothing here may need more than the plainest CPU. */
+#include "kernels/kernels.h"
+
+#include "base/cpu.h"
+#include "base/status.h"
+#include "kernels/levels.h"
+
+#include <pthread.h>
+
+static gh_kernels process_kernels;
+static pthread_once_t process_once = PTHREAD_ONCE_INIT;
+
+void gh_kernels_init(gh_kernels *k, uint32_t cpu_flags)
+{
+    gh_kernels_init_ref(k);
+    (void)cpu_flags;
+}
+
+static void init_process(void)
+{
+    gh_kernels_init(&process_kernels, gh_cpu_flags());
+}
+
+const gh_kernels *gh_kernels_get(void)
+{
+    GH_ASSERT(pthread_once(&process_once, init_process) == 0);
+    return &process_kernels;
+}
+
+const gh_conv_kernel *gh_conv_choose(const gh_kernels *k, const gh_conv_shape *s)
+{
+    const gh_conv_kernel *const kernels[] = {
+#define GH_KERNEL_CONV(field, what) k->field,
+#define GH_KERNEL_DENSE(field, what)
+#define GH_KERNEL_FN(field, ret, args, what)
+#include "kernels/list.inc"
+#undef GH_KERNEL_CONV
+#undef GH_KERNEL_DENSE
+#undef GH_KERNEL_FN
+    };
+    for (size_t i = 0; i < GH_COUNT(kernels); i++)
+        if (kernels[i]->accepts(s))
+            return kernels[i];
+    return NULL;
+}

@@ -1,0 +1,21 @@
+/* How fast multiply-adds alone can go: the yardstick that the bench holds every kernel against. */
+#include "kernels/levels.h"
+
+enum { LANES = 32 }; /* independent sums, more than latency times issue width */
+
+double gh_kernel_fma_peak_ref(uint64_t iterations)
+{
+    static volatile float sink;
+    float acc[LANES], sum = 0;
+    const float scale = 0.999f, step = 0.001f;
+    for (int l = 0; l < LANES; l++)
+        acc[l] = (float)l;
+    for (uint64_t i = 0; i < iterations; i++)
+        for (int l = 0; l < LANES; l++)
+            acc[l] = acc[l] * scale + step;
+    for (int l = 0; l < LANES; l++)
+        sum += acc[l];
+    sink = sum;
+    (void)sink;
+    return 2.0 * LANES * (double)iterations;
+}
