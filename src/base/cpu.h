@@ -19,6 +19,9 @@ const char *gh_cpu_level(void);
 /* Usable cores: the least of the affinity mask and the cgroup quota (v2 cpu.max, v1 cfs_quota), at least 1.
  */
 int gh_cpu_count(void);
+/* Cores' worth of processor time that the control groups below the folder `root` ("" = this system) allow, 0
+ * when there is no limit. */
+double gh_cpu_quota(const char *root);
 /* Monotonic clock in nanoseconds. */
 uint64_t gh_now_ns(void);
 
