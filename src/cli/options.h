@@ -25,6 +25,8 @@ typedef struct gh_opt_list {
     char env[1024]; /* the environment's value, cut at ':' */
 } gh_opt_list;
 
+/* Rows are written {"top", GH_OPT_INT, offsetof(values, top), .arg = "N", .help = "...", .min = 1, .max = 9}.
+ */
 typedef struct gh_option {
     const char *name; /* without the dashes */
     gh_opt_type type;
