@@ -1,51 +1,215 @@
-# gharial: one Makefile, no recursion. `make help` lists the targets.
+# gharial: one Makefile. `make help` lists the targets; new source files need no edit here.
+# Variants (sanitizers, fuzzing) are this same Makefile called again with another BUILD folder.
+
+ifdef FUZZ
+BUILD   ?= .build/fuzz
+SAN     := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
+endif
 BUILD   ?= .build
 CC      ?= gcc
+AR      ?= ar
 OPT     ?= -O2
+CFLAGS  ?= $(OPT) -g
+SAN     ?=
+PREFIX  ?= /usr/local
+MODELS  ?=
+V       ?=
+Q       := $(if $(V),,@)
+
 WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes
 CSTD    := -std=c17 -D_GNU_SOURCE
-SAN     ?=
-CFLAGS  ?= $(OPT) -g
+# Sanitizers replace the hardening, and fortified functions need an optimiser.
+HARDEN  := $(if $(SAN)$(filter -O0,$(CFLAGS)),,-fstack-protector-strong -D_FORTIFY_SOURCE=2)
+LDHARD  := -Wl,-z,relro,-z,now
 LIBS    := -lmicrohttpd -ljansson -ljpeg -lspng -lwebp -lopenblas -lm -lpthread
+TESTLIB := -lcheck -lsubunit -lrt
 
+# Debian packages: to build and run; to fetch the models; and, on top, to test.
+BUILD_PACKAGES := gcc libc6-dev libmicrohttpd-dev libjansson-dev libjpeg62-turbo-dev libspng-dev libwebp-dev \
+                  libopenblas-dev
+FETCH_PACKAGES := ca-certificates curl unzip
+TEST_PACKAGES  := check libsubunit-dev
+
+# ---- what there is ----
 SRC     := $(sort $(wildcard src/*/*.c src/*/*/*.c))
-CLI     := $(filter src/cli/%,$(SRC))
-LIBSRC  := $(filter-out $(CLI) $(wildcard src/http/*.c),$(SRC))
-HTTP    := $(wildcard src/http/*.c)
-obj      = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
-ALLCFLAGS = $(CSTD) $(WARN) $(CFLAGS) $(SAN) -Iinclude -Isrc -I$(BUILD)/gen -Itests -MMD -MP
-
-.PHONY: all
-all: $(BUILD)/gharial $(BUILD)/libgharial.a
-
-# Only the ISA folders get ISA flags; the dispatcher is baseline.
-$(BUILD)/obj/src/kernels/ref/%.o: ISA := -O3 -fno-math-errno
-$(BUILD)/obj/src/kernels/avx2/%.o: ISA := -O3 -fno-math-errno -mavx2 -mfma
-$(BUILD)/obj/src/kernels/avx512/%.o: ISA := -O3 -fno-math-errno -mavx2 -mfma -mavx512f -mavx512bw -mavx512dq -mavx512vl -mprefer-vector-width=512
-ifneq ($(filter x86_64% amd64%,$(shell $(CC) -dumpmachine)),)
-KFLAGS := -DGH_X86=1
+ifneq ($(filter x86_64% amd64% i686%,$(shell $(CC) -dumpmachine)),)
+KFLAGS  := -DGH_X86=1
 else
-SRC    := $(filter-out src/kernels/avx%,$(SRC))
+SRC     := $(filter-out src/kernels/avx%,$(SRC))
 endif
+SRC     := $(filter-out $(if $(wildcard api/openapi.json),,src/http/embedded.c),$(SRC))
+APPSRC  := $(filter src/cli/% src/http/% src/web/%,$(SRC))
+LIBSRC  := $(filter-out $(APPSRC),$(SRC))
+obj      = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 
-$(BUILD)/obj/%.o: %.c
+ALLFLAGS = $(CSTD) $(WARN) $(CFLAGS) $(HARDEN) $(SAN) $(KFLAGS) -Iinclude -Isrc -Itests
+LINK     = $(CC) $(CFLAGS) $(SAN) -o $@ $^ $(LDFLAGS) $(LDHARD)
+
+.PHONY: all lib help
+all: $(BUILD)/gharial lib
+lib: $(BUILD)/libgharial.a
+
+help:
+	@sed -n 's/^#: *//p' Makefile
+
+#: all           the program .build/gharial and libgharial.a (the default)
+#: serve         install what is missing, build, fetch the models, serve on 127.0.0.1:8080
+#: check         install what tests need, then run all of them
+#: unit          only the unit and kernel tests (one suite: .build/unit NAME)
+#: check-asan    unit, ONNX and end-to-end tests under Address and Undefined sanitizers
+#: check-tsan    the same under the Thread sanitizer
+#: check-valgrind unit tests under Valgrind, with the plain C kernels
+#: bench         measure against ONNX Runtime
+#: models        fetch and import the default models, or MODELS="name ..."
+#: fuzz          build the fuzz targets and replay their corpora; FUZZ=1 CC=clang builds libFuzzer programs
+#: lint          check the rules of the tree;  format, format-check: layout by .clang-format
+#: deps          install the packages for building and running;  deps-test: and for testing
+#: lib install clean     DESTDIR and PREFIX are honoured; V=1 shows commands
+
+# ---- compile and link ----
+# Only the ISA folders get ISA flags; all else, the dispatcher too, is baseline code.
+FAST := -O3 -fno-math-errno -fno-trapping-math
+AVX2 := -mavx2 -mfma
+AVX512 := $(AVX2) -mavx512f -mavx512bw -mavx512dq -mavx512vl -mprefer-vector-width=512
+$(BUILD)/obj/src/kernels/ref/%.o: ISA := $(FAST)
+$(BUILD)/obj/src/kernels/avx2/%.o: ISA := $(FAST) $(AVX2)
+$(BUILD)/obj/src/kernels/avx512/%.o: ISA := $(FAST) $(AVX512)
+
+$(BUILD)/obj/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(CC) $(ALLCFLAGS) $(KFLAGS) $(ISA) -c -o $@ $<
+	$(if $(Q),@echo "CC $<")
+	$(Q)$(CC) $(ALLFLAGS) $(ISA) -MMD -MP -c -o $@ $<
+
+# Other flags, or another compiler, rebuild everything.
+$(BUILD)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(CC) $(ALLFLAGS)' | cmp -s - $@ || echo '$(CC) $(ALLFLAGS)' > $@
+.PHONY: FORCE
+
+# Files that the assembler takes in (.incbin) stand in no .d file.
+$(BUILD)/obj/src/http/embedded.o: api/openapi.json
 
 $(BUILD)/libgharial.a: $(call obj,$(LIBSRC))
 	@rm -f $@
-	ar rcs $@ $^
+	$(Q)$(AR) rcs $@ $^
 
-$(BUILD)/gharial: $(call obj,$(CLI) $(HTTP)) $(BUILD)/libgharial.a
-	$(CC) $(CFLAGS) $(SAN) -o $@ $^ $(LDFLAGS) $(LIBS)
+$(BUILD)/gharial: $(call obj,$(APPSRC)) $(BUILD)/libgharial.a
+	$(Q)$(LINK) $(LIBS)
 
-# Unit tests: every tests/unit/test_*.c and tests/kernels/*.c is a part of one Check runner.
-UNIT := $(sort $(wildcard tests/unit/*.c tests/kernels/*.c))
-$(BUILD)/unit: $(call obj,$(UNIT)) $(BUILD)/libgharial.a
-	$(CC) $(CFLAGS) $(SAN) -o $@ $^ $(LDFLAGS) -lcheck -lsubunit -lrt $(LIBS)
+# ---- tests: one Check program each for tests/unit with tests/kernels, tests/onnx and tests/e2e ----
+APPTEST := $(filter-out src/cli/main.c,$(APPSRC))
+UNIT    := $(sort $(wildcard tests/unit/*.c tests/kernels/*.c))
+ONNX    := $(sort $(wildcard tests/onnx/*.c))
+E2E     := $(sort $(wildcard tests/e2e/*.c))
+CHECKS  := $(if $(ONNX),$(BUILD)/onnx) $(if $(E2E),$(BUILD)/e2e) $(BUILD)/unit
 
-.PHONY: unit
+$(BUILD)/unit: $(call obj,$(UNIT) $(APPTEST)) $(BUILD)/libgharial.a
+	$(Q)$(LINK) $(TESTLIB) $(LIBS)
+$(BUILD)/onnx: $(call obj,$(ONNX)) $(BUILD)/libgharial.a
+	$(Q)$(LINK) $(TESTLIB) $(LIBS)
+$(BUILD)/e2e: $(call obj,$(E2E)) $(BUILD)/libgharial.a
+	$(Q)$(LINK) $(TESTLIB) $(LIBS)
+
+export ASAN_OPTIONS ?= allocator_may_return_null=1:detect_stack_use_after_return=1
+export UBSAN_OPTIONS ?= print_stacktrace=1
+export TSAN_OPTIONS ?= halt_on_error=1
+ADDRESS := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+JOBS     = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
+
+.PHONY: unit check check-run check-asan check-tsan check-valgrind
 unit: $(BUILD)/unit
 	$(BUILD)/unit
+
+check: deps-test
+	$(MAKE) $(JOBS) all
+	$(MAKE) models photos
+	$(MAKE) $(JOBS) check-run
+
+# The fuzz corpora, then each Check program; the unit tests, and so a summary of Check, come last.
+check-run: all $(CHECKS) fuzz
+	$(Q)set -e; for t in $(CHECKS); do echo "== $$t"; BUILD=$(BUILD) $$t; done
+
+check-asan:
+	$(MAKE) $(JOBS) BUILD=.build/asan OPT=-O1 SAN="$(ADDRESS)" check-run
+check-tsan:
+	$(MAKE) $(JOBS) BUILD=.build/tsan OPT=-O1 SAN=-fsanitize=thread check-run
+# Valgrind knows no AVX-512.
+check-valgrind: $(BUILD)/unit
+	GHARIAL_CPU=ref CK_FORK=no CK_TIMEOUT_MULTIPLIER=20 valgrind -q --error-exitcode=1 --leak-check=full $<
+
+# ---- fuzzing: each tests/fuzz/fuzz_NAME.c is a program; its seeds are tests/fuzz/corpus/NAME ----
+FUZZERS := $(patsubst tests/fuzz/fuzz_%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
+FUZZMAIN := $(if $(FUZZ),-fsanitize=fuzzer,$(call obj,tests/fuzz/driver.c))
+
+$(BUILD)/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(call obj,$(APPTEST)) $(BUILD)/libgharial.a $(filter %.o,$(FUZZMAIN))
+	$(Q)$(LINK) $(filter -%,$(FUZZMAIN)) $(LIBS)
+
+# A libFuzzer program replays the files that it is given, so the same loop serves both.
+.PHONY: fuzz
+.SECONDARY:
+fuzz: $(FUZZERS:%=$(BUILD)/fuzz_%)
+	$(Q)set -e; for f in $(FUZZERS); do \
+	    files=$$(find tests/fuzz/corpus/$$f tests/fuzz/crashes/$$f -type f 2>/dev/null || true); \
+	    echo "== fuzz_$$f: $$(echo "$$files" | grep -c .) inputs"; \
+	    $(BUILD)/fuzz_$$f $$files >$(BUILD)/fuzz_$$f.log 2>&1 || { cat $(BUILD)/fuzz_$$f.log; exit 1; }; \
+	done
+
+# ---- models, photos, serving, measuring ----
+.PHONY: models photos serve bench
+models: $(BUILD)/gharial
+	$(Q)GHARIAL=$(BUILD)/gharial sh models/fetch.sh $(MODELS)
+
+photos:
+	$(Q)sh models/fetch.sh photos
+
+serve: deps
+	$(MAKE) $(JOBS) all
+	$(MAKE) models photos
+	$(BUILD)/gharial serve --models models
+
+bench: all
+	$(Q)BUILD=$(BUILD) sh tests/bench/run.sh
+
+# ---- packages: does nothing, and needs no network, when all is there ----
+define install_missing
+@command -v dpkg-query >/dev/null || { echo "not a Debian system; needed are: $(1)"; exit 0; }; \
+missing=; \
+for p in $(1); do \
+    dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$p"; \
+done; \
+[ -n "$$missing" ] || exit 0; \
+echo "installing:$$missing"; \
+if [ "$$(id -u)" = 0 ]; then root=; elif command -v sudo >/dev/null; then root=sudo; else \
+    echo "please install as root:$$missing" >&2; exit 1; \
+fi; \
+$$root apt-get update -q >/dev/null && \
+$$root env DEBIAN_FRONTEND=noninteractive apt-get install -yq --no-install-recommends $$missing >/dev/null
+endef
+
+.PHONY: deps deps-test
+deps:
+	$(call install_missing,$(BUILD_PACKAGES) $(FETCH_PACKAGES))
+deps-test:
+	$(call install_missing,$(BUILD_PACKAGES) $(FETCH_PACKAGES) $(TEST_PACKAGES))
+
+# ---- the tree ----
+CFILES = $(shell git ls-files 'src/*.[ch]' 'include/*.h' 'tests/*.[ch]')
+
+.PHONY: lint format format-check install clean
+lint:
+	$(Q)BUILD=$(BUILD) sh tests/lint/run.sh
+
+format:
+	clang-format -i $(CFILES)
+format-check:
+	clang-format --dry-run --Werror $(CFILES)
+
+install: all
+	install -D -m 755 $(BUILD)/gharial $(DESTDIR)$(PREFIX)/bin/gharial
+	install -D -m 644 $(BUILD)/libgharial.a $(DESTDIR)$(PREFIX)/lib/libgharial.a
+	install -D -m 644 include/gharial.h $(DESTDIR)$(PREFIX)/include/gharial.h
+
+clean:
+	rm -rf $(BUILD)
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

@@ -1,0 +1,11 @@
+/* Files that are part of the program: the assembler takes their bytes in as they stand. */
+#ifndef GH_HTTP_EMBEDDED_H
+#define GH_HTTP_EMBEDDED_H
+
+#include <stddef.h>
+
+/* api/openapi.json, followed by a zero byte that the length does not count. */
+extern const char gh_openapi_json[];
+extern const size_t gh_openapi_json_len;
+
+#endif
