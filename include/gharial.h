@@ -17,6 +17,11 @@ extern "C" {
 
 #define GH_VERSION "0.1.0"
 
+/* A loaded model with the memory to run it. */
+typedef struct gh_predictor gh_predictor;
+/* The answer for one picture. */
+typedef struct gh_result gh_result;
+
 /* Result of every function that can fail. */
 typedef enum gh_status {
     GH_OK = 0,

@@ -1,11 +1,11 @@
-/* Logits to labels. */
+/* A network's output to labels. */
 #ifndef GH_TASKS_CLASSIFY_H
 #define GH_TASKS_CLASSIFY_H
 
 #include "tasks/run.h"
 
 /* Writes the best `options->top` labels with score >= threshold into r->labels, best first; ties by lower
- * index. `scores` is the network's output, 1 x classes float32. */
+ * index. `scores` is the network's output, one float32 a label. GH_INTERNAL when it is not finite. */
 GH_MUST_CHECK gh_status gh_classify_decode(gh_result *r, const gh_tensor *scores,
                                            const gh_run_options *options, gh_err *e);
 

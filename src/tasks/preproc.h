@@ -5,7 +5,19 @@
 #include "engine/tensor.h"
 #include "tasks/manifest.h"
 
-/* Smallest size at which a JPEG may be decoded for this input: of the whole upright picture, in pixels. */
+/* Where the picture's pixels go: `box` of the upright picture in the file (full size, in pixels) is resampled
+ * to width * height pixels at (x, y) of the network's input; what lies outside is filled with the mean. */
+typedef struct gh_placement {
+    gh_rect box;
+    int x, y, width, height;
+} gh_placement;
+
+/* The placement of an upright picture of width * height. crop: the box of "short side to round(size / crop),
+ * long side in proportion, rounded down, then the centre": torchvision's Resize and CenterCrop, in one step.
+ */
+gh_placement gh_preproc_place(const gh_manifest_input *in, int width, int height);
+/* Smallest size at which a JPEG may be decoded for this input: of the whole upright picture, in pixels; 0, 0
+ * = full size only. The reasons and figures stand at the function. */
 void gh_preproc_min_size(int *min_width, int *min_height, const gh_manifest_input *in, int width, int height);
 /* Fills `dst` (1 x 3 x height x width float32, plain). `scratch` holds width * height * 3 bytes. */
 GH_MUST_CHECK gh_status gh_preproc_run(gh_tensor *dst, const gh_image *image, const gh_manifest_input *in,

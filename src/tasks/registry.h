@@ -13,20 +13,28 @@ typedef struct gh_model {
     char *name;
     gh_net *net; /* NULL unless ready */
     gh_model_state state;
-    char *failure; /* why it failed; NULL otherwise */
-    int refs;      /* atomic, private to the registry */
+    char *failure;    /* why it failed, without paths; NULL otherwise */
+    _Atomic int refs; /* private to the registry */
 } gh_model;
 
 /* One model folder, or a bare .onnx file whose manifest is guessed (crop fit, 0..1 input). With `selftest`
  * its self-test must pass. The caller owns one reference. */
 GH_MUST_CHECK gh_status gh_model_open(gh_model **out, const char *path, bool selftest, gh_err *e);
+/* The same for a net and a manifest that are there already; takes both over, also on failure. */
+GH_MUST_CHECK gh_status gh_model_make(gh_model **out, gh_manifest **manifest, gh_net **net, gh_err *e);
+/* Another reference to the same model; gives it back. */
+gh_model *gh_model_ref(gh_model *m);
+/* Gives a reference back; the last one frees the model. */
 void gh_model_put(gh_model **m);
+/* "loading", "ready" or "failed". */
+const char *gh_model_state_name(gh_model_state state);
 
 typedef struct gh_registry gh_registry;
 
-/* Loads every folder with a model.json below each of `dirs`, sorted by name. A model that fails is kept with
- * its reason; a folder whose weights were never fetched (no model.onnx) is skipped with a log line.
- * GH_NOTFOUND when a folder of `dirs` is missing, GH_ARG when two models have one name. */
+/* Loads every folder with a model.json below each of `dirs`, sorted by name, on as many threads as there are
+ * cores. A model that fails is kept with its reason; a folder whose weights were never fetched (no
+ * model.onnx) is skipped with a log line. GH_NOTFOUND when a folder of `dirs` is missing, GH_ARG when two
+ * models have one name. */
 GH_MUST_CHECK gh_status gh_registry_open(gh_registry **out, const char *const *dirs, size_t ndirs, gh_err *e);
 void gh_registry_free(gh_registry **r);
 size_t gh_registry_count(const gh_registry *r);
@@ -34,7 +42,8 @@ size_t gh_registry_count(const gh_registry *r);
 gh_model *gh_registry_at(gh_registry *r, size_t i);
 /* By name, a new reference; GH_NOTFOUND lists the names there are, GH_UNAVAILABLE says why it failed. */
 GH_MUST_CHECK gh_status gh_registry_find(gh_model **out, gh_registry *r, const char *name, gh_err *e);
-/* The task's model whose manifest says "default": true. */
+/* The task's model whose manifest says "default": true, else the only one of the task; GH_NOTFOUND when there
+ * is no such model, GH_UNAVAILABLE when it failed. */
 GH_MUST_CHECK gh_status gh_registry_default(gh_model **out, gh_registry *r, gh_task task, gh_err *e);
 /* True when every model is ready. */
 bool gh_registry_ready(gh_registry *r);

@@ -8,7 +8,7 @@
 /* What a request may choose; zero or NULL = the default of the model. */
 typedef struct gh_run_options {
     int top;          /* classify: how many labels, default 5; at most the number of labels */
-    double threshold; /* least score, default 0 */
+    double threshold; /* least score, default the manifest's */
     int limit;        /* most results */
 } gh_run_options;
 
@@ -18,22 +18,25 @@ typedef struct gh_label {
     float score; /* 0..1 */
 } gh_label;
 
-typedef struct gh_result {
+/* gharial.h has the same type, opaque. */
+struct gh_result {
     gh_model *model;   /* a reference */
     int width, height; /* of the upright picture */
     gh_task task;
     gh_label *labels; /* best first */
     size_t nlabels;
+    bool unknown;   /* the manifest's reject rule fired */
     bool truncated; /* the picture's file ended early: a warning in the reply */
     double decode_ms, preproc_ms, infer_ms;
-} gh_result;
+};
 
 /* A worker: a session, decode and preprocess scratch. One thread at a time. `pool` may be NULL; borrowed. */
 typedef struct gh_worker gh_worker;
 GH_MUST_CHECK gh_status gh_worker_new(gh_worker **out, gh_pool *pool, gh_err *e);
 void gh_worker_free(gh_worker **w);
 
-/* GH_ARG, GH_UNSUPPORTED, GH_FORMAT, GH_LIMIT from the picture as gh_image_probe has them. */
+/* GH_ARG, GH_UNSUPPORTED, GH_FORMAT, GH_LIMIT from the picture as gh_image_probe has them. `limits` and
+ * `options` may be NULL: the defaults. */
 GH_MUST_CHECK gh_status gh_run(gh_result **out, gh_worker *w, gh_model *model, const uint8_t *data,
                                size_t len, const gh_image_limits *limits, const gh_run_options *options,
                                gh_err *e);

@@ -1,0 +1,131 @@
+/* The classify decoder: softmax, sigmoid or plain probabilities, then the best k. The order is found on the
+ * raw outputs, so that scores which round to the same number still stand in the network's order. */
+#include "tasks/classify.h"
+
+#include "base/mem.h"
+
+#include <math.h>
+
+#define DEFAULT_TOP 5
+
+/* a stands before b in the answer: higher value, or the same value and a lower index. */
+static bool before(const float *v, int a, int b)
+{
+    return v[a] > v[b] || (v[a] == v[b] && a < b);
+}
+
+/* Restores the heap below `at`: every parent stands after its children, the root is the last of all. */
+static void sift_down(int *heap, size_t n, size_t at, const float *v)
+{
+    for (;;) {
+        size_t last = at, left = 2 * at + 1;
+        if (left < n && before(v, heap[last], heap[left]))
+            last = left;
+        if (left + 1 < n && before(v, heap[last], heap[left + 1]))
+            last = left + 1;
+        if (last == at)
+            return;
+        int moved = heap[at];
+        heap[at] = heap[last];
+        heap[last] = moved;
+        at = last;
+    }
+}
+
+/* The k best of v[0..n) into best[0..k), in order: a heap of the best so far, then sorted in place. k >= 1.
+ */
+static void select_best(int *best, size_t k, const float *v, size_t n)
+{
+    for (size_t i = 0; i < k; i++)
+        best[i] = (int)i;
+    for (size_t i = k / 2; i-- > 0;)
+        sift_down(best, k, i, v);
+    for (size_t i = k; i < n; i++)
+        if (before(v, (int)i, best[0])) {
+            best[0] = (int)i;
+            sift_down(best, k, 0, v);
+        }
+    for (size_t left = k; left-- > 1;) {
+        int root = best[0];
+        best[0] = best[left];
+        best[left] = root;
+        sift_down(best, left, 0, v);
+    }
+}
+
+/* Sum of exp(v - largest): the softmax's divisor. Double, because a thousand small terms add up. */
+static double softmax_sum(const float *v, size_t n, float largest)
+{
+    double sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += exp((double)v[i] - largest);
+    return sum;
+}
+
+static float score_of(gh_decoder decoder, float v, float largest, double sum)
+{
+    double p = v;
+    if (decoder == GH_DECODE_SOFTMAX)
+        p = exp((double)v - largest) / sum;
+    else if (decoder == GH_DECODE_SIGMOID)
+        p = 1 / (1 + exp(-(double)v));
+    return (float)fmin(1, fmax(0, p));
+}
+
+static gh_status check_scores(size_t *count, const gh_tensor *scores, size_t nlabels, gh_err *e)
+{
+    size_t n = 0;
+    if (scores->type != GH_F32 || !gh_shape_count(&n, &scores->shape) || n != nlabels || n == 0)
+        return gh_fail(e, GH_INTERNAL, "the network gave %zu scores of type %s for %zu labels", n,
+                       gh_dtype_name(scores->type), nlabels);
+    const float *v = scores->data;
+    for (size_t i = 0; i < n; i++)
+        if (!isfinite(v[i]))
+            return gh_fail(e, GH_INTERNAL, "the network's score of class %zu is not a finite number", i);
+    *count = n;
+    return GH_OK;
+}
+
+/* How many labels to look for: top and limit, neither over the number of classes. */
+static gh_status wanted(size_t *out, const gh_run_options *o, size_t n, gh_err *e)
+{
+    if (o->top < 0 || o->limit < 0)
+        return gh_fail(e, GH_ARG, "top is %d and limit %d; they take whole numbers, 1 or more", o->top,
+                       o->limit);
+    size_t k = o->top ? (size_t)o->top : DEFAULT_TOP;
+    if (o->limit && (size_t)o->limit < k)
+        k = (size_t)o->limit;
+    *out = k < n ? k : n;
+    return GH_OK;
+}
+
+gh_status gh_classify_decode(gh_result *r, const gh_tensor *scores, const gh_run_options *options, gh_err *e)
+{
+    const gh_manifest *m = r->model->manifest;
+    double threshold = options->threshold > 0 ? options->threshold : m->threshold;
+    size_t n = 0, k = 0;
+    GH_TRY(check_scores(&n, scores, m->nlabels, e));
+    GH_TRY(wanted(&k, options, n, e));
+    int *best = gh_calloc(k, sizeof *best);
+    gh_label *labels = best ? gh_calloc(k, sizeof *labels) : NULL;
+    if (!labels) {
+        gh_free(best);
+        return gh_fail(e, GH_NOMEM, "memory ran out at the labels");
+    }
+    const float *v = scores->data;
+    select_best(best, k, v, n);
+    double sum = m->decoder == GH_DECODE_SOFTMAX ? softmax_sum(v, n, v[best[0]]) : 1;
+    size_t kept = 0;
+    for (size_t i = 0; i < k; i++) {
+        float score = score_of(m->decoder, v[best[i]], v[best[0]], sum);
+        if (i == 0)
+            r->unknown = score < m->reject_below;
+        if (score >= threshold)
+            labels[kept++] = (gh_label){m->labels[best[i]], best[i], score};
+    }
+    gh_free(best);
+    gh_free(r->labels);
+    r->labels = labels;
+    r->nlabels = kept;
+    return GH_OK;
+}
