@@ -18,6 +18,8 @@ typedef struct gh_image_limits {
 } gh_image_limits;
 
 gh_image_limits gh_image_limits_default(void);
+/* "JPEG", "PNG" or "WebP". */
+const char *gh_image_format_name(gh_image_format format);
 
 /* What the header says; nothing is decoded. */
 typedef struct gh_image_info {
@@ -25,25 +27,31 @@ typedef struct gh_image_info {
     int width, height;             /* of the upright picture, in pixels */
     int coded_width, coded_height; /* as stored, before the orientation is applied */
     int orientation;               /* EXIF 1..8; 1 = as stored */
-    bool progressive, alpha;
-    uint64_t work_bytes; /* estimate of what a full decode takes */
+    bool progressive, alpha;       /* progressive JPEG or interlaced PNG; transparency is declared */
+    int scans;                     /* JPEG: scans counted in a file that is stored in several, else 1 */
+    uint64_t work_bytes;    /* what a full decode takes at its peak, the result included; an estimate */
+    gh_image_limits limits; /* those the probe checked; decoding keeps to them too */
 } gh_image_info;
 
 /* An upright RGB picture, 8 bits a channel, rows contiguous. Owns its pixels. */
 typedef struct gh_image {
     int width, height;           /* of the pixels here */
     int full_width, full_height; /* of the upright picture in the file; larger when decoded at a DCT scale */
-    bool truncated;              /* the file ended early; the rest is grey or repeated */
+    bool truncated;              /* the file ended early; the rest is grey or repeated (JPEG only) */
+    int warnings;                /* faults in the data that the decoder passed over; truncation counts */
     uint8_t *pixels;             /* height * width * 3 */
 } gh_image;
 
 /* GH_UNSUPPORTED: no format that we read (names those we do, and what came where it is known, such as GIF,
- * HEIC, HTML). GH_FORMAT: such a format, but broken. GH_LIMIT: over a limit. GH_ARG: empty. */
+ * HEIC, HTML), or a kind of it that we do not (arithmetic JPEG, animated WebP). GH_FORMAT: such a format, but
+ * broken. GH_LIMIT: over a limit. GH_ARG: empty. `limits` may be NULL for the default. */
 GH_MUST_CHECK gh_status gh_image_probe(gh_image_info *out, const uint8_t *data, size_t len,
                                        const gh_image_limits *limits, gh_err *e);
-/* Decodes and turns upright once. min_width and min_height (of the upright picture; 0 = full size) let a JPEG
- * decode at the smallest DCT scale (1, 1/2, 1/4, 1/8) whose result is at least as large in both. Alpha is
- * laid on white; grey, palette, 16-bit, CMYK and YCCK become RGB. */
+/* Decodes what gh_image_probe has seen (`info` of the same bytes) and turns it upright, once. min_width and
+ * min_height (of the upright picture; either 0 = full size) let a JPEG decode at the smallest DCT scale (1,
+ * 1/2, 1/4, 1/8) whose result is at least as large in both. Alpha is laid on white; grey, palette, 16-bit,
+ * CMYK and YCCK become RGB. A JPEG that ends after its header decodes, with `truncated`; a PNG or WebP that
+ * ends early is GH_FORMAT. */
 GH_MUST_CHECK gh_status gh_image_decode(gh_image **out, const uint8_t *data, size_t len,
                                         const gh_image_info *info, int min_width, int min_height, gh_err *e);
 /* A new picture of width * height with uninitialised pixels. */

@@ -1,0 +1,261 @@
+/* Resampling. Antialiased filters follow the arithmetic of Pillow's resize (weights in double, then 22-bit
+ * fixed point; 8-bit rounding after each of the two passes), so that results are the same to the bit; the
+ * plain bilinear filter follows the two-tap form with half-pixel centres. */
+#include "image/resize.h"
+
+#include "base/mem.h"
+
+#include <math.h>
+#include <string.h>
+
+/* 8 bits of sample and 2 of headroom for the negative lobes leave 22 bits of weight in an int32 sum. */
+enum { WEIGHT_BITS = 32 - 8 - 2, CHANNELS = 3 };
+
+/* Bounds on a kernel's width and on all weights of one pass (64 MB). Up to this width the rounding of the
+ * weights cannot carry a sum out of 32 bits; no picture of a real camera comes near. */
+enum { MAX_COUNT = 1 << 22, MAX_WEIGHTS = 1 << 24 };
+
+/* Output sample i is the weighted sum of source samples first[i] .. first[i] + count[i] - 1. */
+typedef struct taps {
+    int *first, *count;
+    int32_t *weight; /* size rows of `most` weights */
+    int size, most;
+} taps;
+
+static double triangle(double x)
+{
+    x = fabs(x);
+    return x < 1 ? 1 - x : 0;
+}
+
+/* Keys' cubic convolution with a = -0.5 (IEEE Trans. ASSP 29, 1981). */
+static double cubic(double x)
+{
+    const double a = -0.5;
+    x = fabs(x);
+    if (x < 1)
+        return ((a + 2) * x - (a + 3)) * x * x + 1;
+    return x < 2 ? (((x - 5) * x + 8) * x - 4) * a : 0;
+}
+
+static double sinc(double x)
+{
+    x *= M_PI;
+    return x == 0 ? 1 : sin(x) / x;
+}
+
+static double lanczos3(double x)
+{
+    return x >= -3 && x < 3 ? sinc(x) * sinc(x / 3) : 0;
+}
+
+static const struct kernel {
+    double (*weight)(double x);
+    double support; /* half its width, in source samples at scale 1 */
+} kernels[] = {
+    [GH_FILTER_BILINEAR] = {triangle, 1},
+    [GH_FILTER_BICUBIC] = {cubic, 2},
+    [GH_FILTER_LANCZOS] = {lanczos3, 3},
+};
+
+static void taps_free(taps *t)
+{
+    gh_free(t->first);
+    gh_free(t->count);
+    gh_free(t->weight);
+}
+
+static gh_status taps_new(taps *t, int size, double support, int source, gh_err *e)
+{
+    double most = ceil(support) * 2 + 1;
+    t->size = size;
+    t->most = most < source ? (int)most : source;
+    if (t->most > MAX_COUNT || (int64_t)t->most * size > MAX_WEIGHTS)
+        return gh_fail(e, GH_LIMIT, "a picture with a side of %d pixels is too long to resize to %d", source,
+                       size);
+    t->first = gh_calloc((size_t)size, sizeof *t->first);
+    t->count = gh_calloc((size_t)size, sizeof *t->count);
+    t->weight = gh_calloc((size_t)size * (size_t)t->most, sizeof *t->weight);
+    if (t->first == NULL || t->count == NULL || t->weight == NULL)
+        return gh_fail(e, GH_NOMEM, "memory ran out resizing a picture");
+    return GH_OK;
+}
+
+/* The weights of output sample i, scaled to sum to one. */
+static void fill_taps(taps *t, int i, const struct kernel *k, double centre, double scale, int source)
+{
+    double support = k->support * scale, narrow = 1 / scale, sum = 0;
+    int first = (int)(centre - support + 0.5), end = (int)(centre + support + 0.5);
+    first = first < 0 ? 0 : first >= source ? source - 1 : first;
+    end = end > source ? source : end <= first ? first + 1 : end;
+    end = end - first > t->most ? first + t->most : end;
+    for (int x = first; x < end; x++)
+        sum += k->weight((x - centre + 0.5) * narrow);
+    int32_t *w = t->weight + (size_t)i * (size_t)t->most;
+    for (int x = first; x < end; x++) {
+        double v = k->weight((x - centre + 0.5) * narrow);
+        v = (sum != 0 ? v / sum : v) * (1 << WEIGHT_BITS);
+        w[x - first] = (int32_t)(v < 0 ? v - 0.5 : v + 0.5);
+    }
+    t->first[i] = first;
+    t->count[i] = end - first;
+}
+
+/* Weights for [from, to) of `source` samples resampled to `size`. Shrinking widens the kernel. The box is in
+ * single precision, as Pillow keeps it. */
+static gh_status make_taps(taps *t, const struct kernel *k, int source, float from, float to, int size,
+                           gh_err *e)
+{
+    double step = (double)(to - from) / size, scale = step < 1 ? 1 : step;
+    GH_TRY(taps_new(t, size, k->support * scale, source, e));
+    for (int i = 0; i < size; i++)
+        fill_taps(t, i, k, from + (i + 0.5) * step, scale, source);
+    return GH_OK;
+}
+
+static uint8_t to_byte(int32_t sum)
+{
+    int32_t v = sum >> WEIGHT_BITS;
+    return (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v);
+}
+
+static void across(uint8_t *dst, const uint8_t *src, const taps *t)
+{
+    for (int i = 0; i < t->size; i++, dst += CHANNELS) {
+        const uint8_t *s = src + (size_t)t->first[i] * CHANNELS;
+        const int32_t *w = t->weight + (size_t)i * (size_t)t->most;
+        int32_t r = 1 << (WEIGHT_BITS - 1), g = r, b = r;
+        for (int j = 0; j < t->count[i]; j++, s += CHANNELS) {
+            r += s[0] * w[j];
+            g += s[1] * w[j];
+            b += s[2] * w[j];
+        }
+        dst[0] = to_byte(r);
+        dst[1] = to_byte(g);
+        dst[2] = to_byte(b);
+    }
+}
+
+static void down(uint8_t *dst, const uint8_t *src, size_t stride, const int32_t *w, int count)
+{
+    for (size_t x = 0; x < stride; x++) {
+        int32_t sum = 1 << (WEIGHT_BITS - 1);
+        for (int j = 0; j < count; j++)
+            sum += src[x + (size_t)j * stride] * w[j];
+        dst[x] = to_byte(sum);
+    }
+}
+
+/* The rows that the second pass needs, resampled across, then each output row from them. */
+static gh_status resample(uint8_t *dst, const gh_image *src, const taps *h, const taps *v, gh_err *e)
+{
+    size_t stride = (size_t)src->width * CHANNELS, out_stride = (size_t)h->size * CHANNELS;
+    int top = v->first[0], bottom = v->first[v->size - 1] + v->count[v->size - 1];
+    uint8_t *rows = gh_calloc((size_t)(bottom - top), out_stride);
+    if (rows == NULL)
+        return gh_fail(e, GH_NOMEM, "memory ran out resizing a picture");
+    for (int y = top; y < bottom; y++)
+        across(rows + (size_t)(y - top) * out_stride, src->pixels + (size_t)y * stride, h);
+    for (int y = 0; y < v->size; y++)
+        down(dst + (size_t)y * out_stride, rows + (size_t)(v->first[y] - top) * out_stride, out_stride,
+             v->weight + (size_t)y * (size_t)v->most, v->count[y]);
+    gh_free(rows);
+    return GH_OK;
+}
+
+static gh_status resize_smooth(uint8_t *dst, int width, int height, const gh_image *src, gh_rect box,
+                               const struct kernel *k, gh_err *e)
+{
+    taps h = {0}, v = {0};
+    gh_status status = make_taps(&h, k, src->width, (float)box.x, (float)(box.x + box.w), width, e);
+    if (status == GH_OK)
+        status = make_taps(&v, k, src->height, (float)box.y, (float)(box.y + box.h), height, e);
+    if (status == GH_OK)
+        status = resample(dst, src, &h, &v, e);
+    taps_free(&h);
+    taps_free(&v);
+    return status;
+}
+
+/* One axis of the plain filter: output sample i lies between source samples lo and hi, at `mix` from lo. */
+typedef struct between {
+    int lo, hi;
+    float mix;
+} between;
+
+/* Samples beyond the box are never looked at: the same as cutting the box out first. */
+static between *make_between(int source, double from, double extent, int size)
+{
+    between *b = gh_calloc((size_t)size, sizeof *b);
+    int first = (int)floor(from), last = (int)ceil(from + extent) - 1;
+    last = last >= source ? source - 1 : last;
+    first = first > last ? last : first;
+    for (int i = 0; b != NULL && i < size; i++) {
+        double at = from + (i + 0.5) * extent / size - 0.5;
+        at = at < first ? first : at > last ? last : at;
+        b[i].lo = (int)at;
+        b[i].hi = b[i].lo < last ? b[i].lo + 1 : last;
+        b[i].mix = (float)(at - b[i].lo);
+    }
+    return b;
+}
+
+static void plain_row(uint8_t *dst, const uint8_t *upper, const uint8_t *lower, float mix, const between *h,
+                      int width)
+{
+    for (int x = 0; x < width; x++)
+        for (int c = 0; c < CHANNELS; c++) {
+            size_t lo = (size_t)h[x].lo * CHANNELS + (size_t)c, hi = (size_t)h[x].hi * CHANNELS + (size_t)c;
+            float u = upper[lo] + (float)(upper[hi] - upper[lo]) * h[x].mix;
+            float l = lower[lo] + (float)(lower[hi] - lower[lo]) * h[x].mix;
+            *dst++ = (uint8_t)(u + (l - u) * mix + 0.5f);
+        }
+}
+
+static gh_status resize_plain(uint8_t *dst, int width, int height, const gh_image *src, gh_rect box,
+                              gh_err *e)
+{
+    gh_status status = GH_OK;
+    size_t stride = (size_t)src->width * CHANNELS;
+    between *h = make_between(src->width, box.x, box.w, width);
+    between *v = make_between(src->height, box.y, box.h, height);
+    if (h == NULL || v == NULL)
+        status = gh_fail(e, GH_NOMEM, "memory ran out resizing a picture");
+    for (int y = 0; status == GH_OK && y < height; y++)
+        plain_row(dst + (size_t)y * (size_t)width * CHANNELS, src->pixels + (size_t)v[y].lo * stride,
+                  src->pixels + (size_t)v[y].hi * stride, v[y].mix, h, width);
+    gh_free(h);
+    gh_free(v);
+    return status;
+}
+
+static bool is_whole(const gh_image *src, gh_rect box)
+{
+    return box.x == 0 && box.y == 0 && box.w == src->width && box.h == src->height;
+}
+
+gh_status gh_resize(uint8_t *dst, int width, int height, const gh_image *src, gh_rect box, gh_filter filter,
+                    gh_err *e)
+{
+    /* Written so that a NaN fails too. */
+    bool inside = box.x >= 0 && box.y >= 0 && box.w > 0 && box.h > 0 && box.x + box.w <= src->width &&
+                  box.y + box.h <= src->height;
+    if (width < 1 || height < 1)
+        return gh_fail(e, GH_ARG, "a picture cannot be resized to %d x %d pixels", width, height);
+    if (!inside)
+        return gh_fail(e, GH_ARG, "the box (x %g, y %g, %g x %g) is not within the picture of %d x %d pixels",
+                       box.x, box.y, box.w, box.h, src->width, src->height);
+    if (width == src->width && height == src->height && is_whole(src, box)) {
+        memcpy(dst, src->pixels, (size_t)width * (size_t)height * CHANNELS);
+        return GH_OK;
+    }
+    switch (filter) {
+    case GH_FILTER_BILINEAR_PLAIN:
+        return resize_plain(dst, width, height, src, box, e);
+    case GH_FILTER_BILINEAR:
+    case GH_FILTER_BICUBIC:
+    case GH_FILTER_LANCZOS:
+        return resize_smooth(dst, width, height, src, box, &kernels[filter], e);
+    }
+    return gh_fail(e, GH_ARG, "there is no filter %d", (int)filter);
+}
