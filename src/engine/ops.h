@@ -1,0 +1,30 @@
+/* The rows of each operator family (ops/NAME.c holds gh_ops_NAME). */
+#ifndef GH_ENGINE_OPS_H
+#define GH_ENGINE_OPS_H
+
+#include "engine/op.h"
+
+#define GH_OP_FAMILY(name)                                                                                   \
+    extern const gh_op gh_ops_##name[];                                                                      \
+    extern const size_t gh_ops_##name##_count
+
+GH_OP_FAMILY(conv);
+GH_OP_FAMILY(pool);
+GH_OP_FAMILY(binary);
+GH_OP_FAMILY(unary);
+GH_OP_FAMILY(dense);
+GH_OP_FAMILY(norm);
+GH_OP_FAMILY(shape);
+GH_OP_FAMILY(move);
+GH_OP_FAMILY(reduce);
+
+/* Window geometry shared by convolution and pooling: attributes kernel_shape, strides, dilations, pads,
+ * auto_pad and (pooling) ceil_mode. Fills everything but oc and groups; `window` is kh, kw. One spatial
+ * dimension counts as height 1. pads_end receives the padding at bottom and right. */
+GH_MUST_CHECK gh_status gh_window(const gh_io *io, gh_conv_shape *s, int pads_end[2], const int64_t window[2],
+                                  bool ceil_mode);
+/* Runs fn(job, begin, end) over `units`, spread over the pool. */
+typedef void (*gh_range_fn)(const void *job, int begin, int end);
+void gh_exec_range(const gh_exec *x, int units, gh_range_fn fn, const void *job);
+
+#endif

@@ -1,0 +1,192 @@
+/* MaxPool, AveragePool, GlobalAveragePool, GlobalMaxPool. */
+#include "engine/ops.h"
+
+#include <math.h>
+
+static gh_status pool_shape(const gh_io *io, gh_conv_shape *s, int pads_end[2])
+{
+    const gh_attr *a = gh_node_attr(io->node, "kernel_shape");
+    int rank = io->in[0].shape.rank;
+    int64_t window[2] = {1, 1};
+    GH_TRY(gh_io_need(io, 0, GH_F32, -1));
+    if (rank != 3 && rank != 4)
+        return gh_io_fail(io, GH_UNSUPPORTED, "input has %d dimensions; gharial runs 3 and 4", rank);
+    if (!a || a->type != GH_ATTR_INTS || (int)a->count != rank - 2)
+        return gh_io_fail(io, GH_FORMAT, "attribute kernel_shape must hold %d integers", rank - 2);
+    window[0] = rank == 4 ? a->ints[0] : 1;
+    window[1] = a->ints[rank - 3];
+    return gh_window(io, s, pads_end, window, gh_node_int(io->node, "ceil_mode", 0) != 0);
+}
+
+static gh_status pool_infer(gh_io *io)
+{
+    gh_conv_shape s;
+    int pads_end[2];
+    GH_TRY(pool_shape(io, &s, pads_end));
+    if (io->nout > 1)
+        return gh_io_fail(io, GH_UNSUPPORTED, "the output Indices is not given yet");
+    io->out[0].type = GH_F32;
+    io->out[0].shape = (gh_shape){.rank = io->in[0].shape.rank, .dims = {s.n, s.ic, s.oh, s.ow}};
+    if (io->in[0].shape.rank == 3)
+        io->out[0].shape.dims[2] = s.ow;
+    return GH_OK;
+}
+
+typedef struct plain_pool {
+    gh_pool_job job;
+    bool average;
+} plain_pool;
+
+/* One output pixel of one plane. The divisor counts pixels inside the picture, or inside the pads too. */
+static float pool_pixel(const plain_pool *p, const float *src, int oy, int ox)
+{
+    const gh_conv_shape *s = &p->job.shape;
+    float best = -INFINITY, sum = 0;
+    int counted = 0;
+    for (int ky = 0; ky < s->kh; ky++)
+        for (int kx = 0; kx < s->kw; kx++) {
+            int y = oy * s->sh - s->pt + ky * s->dh, x = ox * s->sw - s->pl + kx * s->dw;
+            bool inside = y >= 0 && y < s->ih && x >= 0 && x < s->iw;
+            bool padded = y >= -s->pt && y < s->ih + p->job.pb && x >= -s->pl && x < s->iw + p->job.pr;
+            if (inside) {
+                float v = src[(size_t)y * s->iw + x];
+                best = v > best ? v : best;
+                sum += v;
+            }
+            counted += p->job.count_pad ? padded : inside;
+        }
+    return !p->average ? best : counted ? sum / (float)counted : 0.0f;
+}
+
+static void pool_planes(const void *job, int begin, int end)
+{
+    const plain_pool *p = job;
+    const gh_conv_shape *s = &p->job.shape;
+    for (int plane = begin; plane < end; plane++) {
+        const float *src = p->job.src + (size_t)plane * s->ih * s->iw;
+        float *dst = p->job.dst + (size_t)plane * s->oh * s->ow;
+        for (int y = 0; y < s->oh; y++)
+            for (int x = 0; x < s->ow; x++)
+                dst[(size_t)y * s->ow + x] = pool_pixel(p, src, y, x);
+    }
+}
+
+static bool is_average(const gh_node *n)
+{
+    return n->type[0] == 'A';
+}
+
+static gh_status pool_run(gh_exec *x)
+{
+    gh_io io = {.node = x->node, .in = x->in, .nin = x->nin, .e = x->e};
+    int pads_end[2];
+    plain_pool p = {.average = is_average(x->node)};
+    GH_TRY(pool_shape(&io, &p.job.shape, pads_end));
+    p.job.src = x->in[0].data;
+    p.job.dst = x->out[0].data;
+    p.job.count_pad = gh_node_int(x->node, "count_include_pad", 0) != 0;
+    p.job.pb = pads_end[0];
+    p.job.pr = pads_end[1];
+    gh_exec_range(x, p.job.shape.n * p.job.shape.ic, pool_planes, &p);
+    return GH_OK;
+}
+
+static gh_status pool_prepare(gh_prepare *p)
+{
+    gh_pool_job *job;
+    int pads_end[2];
+    if (!p->in_blocked[0] || p->io->in[0].shape.rank != 4)
+        return GH_OK;
+    job = gh_arena_alloc(p->arena, sizeof *job);
+    if (!job)
+        return gh_fail(p->io->e, GH_NOMEM, "no memory for a plan");
+    GH_TRY(pool_shape(p->io, &job->shape, pads_end));
+    job->count_pad = gh_node_int(p->io->node, "count_include_pad", 0) != 0;
+    job->pb = pads_end[0];
+    job->pr = pads_end[1];
+    p->params = job;
+    p->want_blocked = 1;
+    p->out_blocked = p->accepted = true;
+    p->kernel = is_average(p->io->node) ? "pool_avg" : "pool_max";
+    return GH_OK;
+}
+
+typedef struct blocked_pool {
+    gh_pool_job job;
+    void (*run)(const gh_pool_job *job, int begin, int end);
+} blocked_pool;
+
+static void pool_units(const void *job, int begin, int end)
+{
+    const blocked_pool *p = job;
+    p->run(&p->job, begin, end);
+}
+
+static gh_status pool_run_blocked(gh_exec *x)
+{
+    blocked_pool p = {*(const gh_pool_job *)x->params, is_average(x->node) ? x->k->pool_avg : x->k->pool_max};
+    p.job.src = x->in[0].data;
+    p.job.dst = x->out[0].data;
+    int blocks = (p.job.shape.ic + x->k->block - 1) / x->k->block;
+    gh_exec_range(x, p.job.shape.n * blocks, pool_units, &p);
+    return GH_OK;
+}
+
+static gh_status global_infer(gh_io *io)
+{
+    GH_TRY(gh_io_need(io, 0, GH_F32, -1));
+    if (io->in[0].shape.rank < 3)
+        return gh_io_fail(io, GH_FORMAT, "input has %d dimensions; at least 3 are needed",
+                          io->in[0].shape.rank);
+    io->out[0] = (gh_tensor){.type = GH_F32, .shape = io->in[0].shape};
+    for (int i = 2; i < io->out[0].shape.rank; i++)
+        io->out[0].shape.dims[i] = 1;
+    return GH_OK;
+}
+
+static gh_status global_run(gh_exec *x)
+{
+    const gh_shape *s = &x->in[0].shape;
+    size_t planes = gh_shape_span(s, 0, 2), size = gh_shape_span(s, 2, s->rank);
+    bool average = x->node->type[6] == 'A';
+    for (size_t i = 0; i < planes; i++) {
+        const float *src = (const float *)x->in[0].data + i * size;
+        double sum = 0;
+        float best = -INFINITY;
+        for (size_t k = 0; k < size; k++) {
+            sum += src[k];
+            best = src[k] > best ? src[k] : best;
+        }
+        ((float *)x->out[0].data)[i] = average ? (float)(sum / (double)size) : best;
+    }
+    return GH_OK;
+}
+
+static gh_status global_prepare(gh_prepare *p)
+{
+    if (!p->in_blocked[0] || p->io->in[0].shape.rank != 4 || p->io->node->type[6] != 'A')
+        return GH_OK;
+    p->want_blocked = 1;
+    p->accepted = true;
+    p->kernel = "pool_global_avg";
+    return GH_OK;
+}
+
+static gh_status global_run_blocked(gh_exec *x)
+{
+    const gh_shape *s = &x->in[0].shape;
+    x->k->pool_global_avg(x->out[0].data, x->in[0].data, (int)s->dims[0], (int)s->dims[1],
+                          (int)(s->dims[2] * s->dims[3]));
+    return GH_OK;
+}
+
+static const gh_blocked pool_blocked = {pool_prepare, pool_run_blocked};
+static const gh_blocked global_blocked = {global_prepare, global_run_blocked};
+
+const gh_op gh_ops_pool[] = {
+    {"MaxPool", "", 1, 0, 0, 1, 1, 2, pool_infer, pool_run, &pool_blocked, NULL},
+    {"AveragePool", "", 7, 0, 0, 1, 1, 1, pool_infer, pool_run, &pool_blocked, NULL},
+    {"GlobalAveragePool", "", 1, 0, 0, 1, 1, 1, global_infer, global_run, &global_blocked, NULL},
+    {"GlobalMaxPool", "", 1, 0, 0, 1, 1, 1, global_infer, global_run, NULL, NULL},
+};
+const size_t gh_ops_pool_count = GH_COUNT(gh_ops_pool);

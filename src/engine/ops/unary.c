@@ -1,0 +1,111 @@
+/* Activations: each node's type and attributes become a gh_act, which the same kernel computes everywhere. */
+#include "engine/ops.h"
+
+#include <math.h>
+#include <string.h>
+
+/* A bound of Clip: an attribute before opset 11, an input since; absent = none. */
+static gh_status clip_bound(const gh_io *io, float *out, uint32_t input, const char *name, float fallback)
+{
+    *out = gh_node_float(io->node, name, fallback);
+    if (!gh_has(io, input))
+        return GH_OK;
+    GH_TRY(gh_io_need(io, input, GH_F32, -1));
+    if (!io->in[input].data)
+        return gh_io_fail(io, GH_UNSUPPORTED, "its bounds depend on the data");
+    memcpy(out, io->in[input].data, sizeof *out);
+    return GH_OK;
+}
+
+gh_status gh_act_of(const gh_io *io, gh_act *out)
+{
+    const gh_node *n = io->node;
+    gh_act act = {GH_ACT_NONE, 0, 0};
+    if (strcmp(n->type, "Relu") == 0) {
+        act = (gh_act){GH_ACT_CLAMP, 0, INFINITY};
+    } else if (strcmp(n->type, "Clip") == 0) {
+        act.kind = GH_ACT_CLAMP;
+        GH_TRY(clip_bound(io, &act.lo, 1, "min", -INFINITY));
+        GH_TRY(clip_bound(io, &act.hi, 2, "max", INFINITY));
+    } else if (strcmp(n->type, "LeakyRelu") == 0) {
+        act = (gh_act){GH_ACT_LEAKY, gh_node_float(n, "alpha", 0.01f), 0};
+    } else if (strcmp(n->type, "Sigmoid") == 0) {
+        act.kind = GH_ACT_SIGMOID;
+    } else if (strcmp(n->type, "Tanh") == 0) {
+        act.kind = GH_ACT_TANH;
+    } else if (strcmp(n->type, "HardSwish") == 0) {
+        act.kind = GH_ACT_HSWISH;
+    } else if (strcmp(n->type, "HardSigmoid") == 0) {
+        act = (gh_act){GH_ACT_HSIGMOID, gh_node_float(n, "alpha", 0.2f), gh_node_float(n, "beta", 0.5f)};
+    }
+    *out = act;
+    return GH_OK;
+}
+
+static gh_status unary_infer(gh_io *io)
+{
+    gh_act act;
+    GH_TRY(gh_io_need(io, 0, GH_F32, -1));
+    GH_TRY(gh_act_of(io, &act));
+    io->out[0] = (gh_tensor){.type = GH_F32, .shape = io->in[0].shape};
+    return GH_OK;
+}
+
+typedef struct unary_job {
+    const gh_exec *x;
+    gh_act act;
+    size_t count;
+} unary_job;
+
+#define UNIT 4096
+
+static void unary_units(const void *job, int begin, int end)
+{
+    const unary_job *u = job;
+    size_t from = (size_t)begin * UNIT, to = (size_t)end * UNIT;
+    to = to < u->count ? to : u->count;
+    u->x->k->activate((float *)u->x->out[0].data + from, (const float *)u->x->in[0].data + from, to - from,
+                      u->act);
+}
+
+static gh_status run_counted(gh_exec *x, size_t count)
+{
+    gh_io io = {.node = x->node, .in = x->in, .nin = x->node->ninputs, .e = x->e};
+    unary_job u = {.x = x, .count = count};
+    GH_TRY(gh_act_of(&io, &u.act));
+    gh_exec_range(x, (int)((count + UNIT - 1) / UNIT), unary_units, &u);
+    return GH_OK;
+}
+
+static gh_status unary_run(gh_exec *x)
+{
+    return run_counted(x, gh_shape_span(&x->out[0].shape, 0, x->out[0].shape.rank));
+}
+
+static gh_status unary_prepare(gh_prepare *p)
+{
+    if (!p->in_blocked[0])
+        return GH_OK;
+    p->want_blocked = 1;
+    p->out_blocked = p->accepted = true;
+    p->kernel = "activate";
+    return GH_OK;
+}
+
+static gh_status unary_run_blocked(gh_exec *x)
+{
+    return run_counted(x, gh_blocked_count(&x->out[0].shape, x->k->block));
+}
+
+static const gh_blocked unary_blocked = {unary_prepare, unary_run_blocked};
+
+#define ROW(type, since, inputs)                                                                             \
+    {                                                                                                        \
+        type, "", since, 0, GH_OP_INPLACE | GH_OP_ACTIVATION, 1, inputs, 1, unary_infer, unary_run,          \
+            &unary_blocked, NULL                                                                             \
+    }
+
+const gh_op gh_ops_unary[] = {ROW("Relu", 1, 1),       ROW("Clip", 1, 3), ROW("LeakyRelu", 1, 1),
+                              ROW("Sigmoid", 1, 1),    ROW("Tanh", 1, 1), ROW("HardSwish", 14, 1),
+                              ROW("HardSigmoid", 1, 1)};
+const size_t gh_ops_unary_count = GH_COUNT(gh_ops_unary);

@@ -1,0 +1,22 @@
+/* Rewrites of a graph before it is frozen. Each keeps the graph's meaning and its topological order. */
+#ifndef GH_ENGINE_PASSES_H
+#define GH_ENGINE_PASSES_H
+
+#include "engine/op.h"
+
+/* Computes nodes whose inputs are all constant. */
+GH_MUST_CHECK gh_status gh_pass_fold(gh_graph *g, gh_err *e);
+/* Folds a BatchNormalization into the weights of the convolution before it. */
+GH_MUST_CHECK gh_status gh_pass_batch_norm(gh_graph *g, gh_err *e);
+/* Moves an activation into the node before it. */
+GH_MUST_CHECK gh_status gh_pass_activation(gh_graph *g, gh_err *e);
+/* Drops nodes that no output needs. */
+GH_MUST_CHECK gh_status gh_pass_dead(gh_graph *g, gh_err *e);
+
+/* How often each value is read, graph outputs included; the caller frees it. NULL when memory is short. */
+uint32_t *gh_graph_uses(const gh_graph *g);
+/* A constant's elements, copied into the arena when they are unaligned in the file; NULL when memory is
+ * short. */
+const void *gh_graph_elements(gh_graph *g, uint32_t value);
+
+#endif
