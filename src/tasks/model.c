@@ -1,0 +1,212 @@
+/* One model: its manifest, its network, and the checks that both fit together. */
+#include "tasks/registry.h"
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "tasks/model_parts.h"
+#include "tasks/run.h"
+
+#include <math.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define MAX_SELFTEST_BYTES ((size_t)16 << 20)
+
+const char *gh_model_state_name(gh_model_state state)
+{
+    static const char *const names[] = {"loading", "ready", "failed"};
+    return (unsigned)state < GH_COUNT(names) ? names[state] : "?";
+}
+
+gh_model *gh_model_ref(gh_model *m)
+{
+    int before = m->refs++;
+    GH_ASSERT(before > 0);
+    return m;
+}
+
+void gh_model_put(gh_model **m)
+{
+    gh_model *gone = *m;
+    *m = NULL;
+    if (!gone || --gone->refs > 0)
+        return;
+    gh_net_free(&gone->net);
+    gh_manifest_free(&gone->manifest);
+    gh_free(gone->name);
+    gh_free(gone->failure);
+    gh_free(gone);
+}
+
+/* What this version runs; anything else is refused at load, not at the first request. */
+static gh_status check_kind(const gh_manifest *m, gh_err *e)
+{
+    if (m->nsteps > 0)
+        return gh_fail(e, GH_UNSUPPORTED, "model '%s' is a pipeline; this version runs single networks",
+                       m->name);
+    if (m->body)
+        return gh_fail(e, GH_UNSUPPORTED,
+                       "model '%s' is a head without its body; this version runs whole networks", m->name);
+    if (m->task != GH_TASK_CLASSIFY)
+        return gh_fail(e, GH_UNSUPPORTED, "model '%s' has task %s; this version runs classify", m->name,
+                       gh_task_name(m->task));
+    if (m->decoder > GH_DECODE_SIGMOID)
+        return gh_fail(e, GH_UNSUPPORTED,
+                       "model '%s': task classify takes the decoders softmax, probabilities and sigmoid",
+                       m->name);
+    return GH_OK;
+}
+
+static bool fits(int64_t dim, int64_t wanted)
+{
+    return dim < 0 || dim == wanted;
+}
+
+static gh_status check_input(const gh_net *net, const gh_manifest *m, gh_err *e)
+{
+    char text[80];
+    if (gh_net_inputs(net) != 1)
+        return gh_fail(e, GH_UNSUPPORTED,
+                       "model '%s': the network has %zu inputs; one picture is what it gets", m->name,
+                       gh_net_inputs(net));
+    const gh_value *v = gh_net_input(net, 0);
+    const int64_t *d = v->shape.dims;
+    bool known = v->shape.rank == 4;
+    if (v->type != GH_F32 ||
+        (known &&
+         !(fits(d[0], 1) && fits(d[1], 3) && fits(d[2], m->input.height) && fits(d[3], m->input.width))) ||
+        (!known && v->shape.rank != -1))
+        return gh_fail(e, GH_FORMAT,
+                       "model '%s': the network's input '%.60s' is %s %s; model.json says 1x3x%dx%d", m->name,
+                       v->name, gh_dtype_name(v->type), gh_shape_text(&v->shape, text, sizeof text),
+                       m->input.height, m->input.width);
+    return GH_OK;
+}
+
+static gh_status check_output(const gh_net *net, const gh_manifest *m, gh_err *e)
+{
+    if (gh_net_outputs(net) < 1)
+        return gh_fail(e, GH_FORMAT, "model '%s': the network has no output", m->name);
+    const gh_value *v = gh_net_output(net, 0);
+    char text[80];
+    int64_t classes = 1;
+    for (int i = 1; i < v->shape.rank; i++) {
+        if (v->shape.dims[i] < 0 || v->shape.dims[i] > GH_MAX_LABELS)
+            return GH_OK; /* known only once it runs; gh_classify_decode looks again */
+        classes *= v->shape.dims[i];
+    }
+    if (v->shape.rank >= 1 && classes != (int64_t)m->nlabels)
+        return gh_fail(e, GH_FORMAT,
+                       "model '%s': the network's output '%.60s' is %s, but model.json has %zu labels",
+                       m->name, v->name, gh_shape_text(&v->shape, text, sizeof text), m->nlabels);
+    return GH_OK;
+}
+
+gh_status gh_model_make(gh_model **out, gh_manifest **manifest, gh_net **net, gh_err *e)
+{
+    gh_model *m = gh_calloc(1, sizeof *m);
+    char *name = m ? gh_strdup((*manifest)->name) : NULL;
+    gh_status status = name ? GH_OK : gh_fail(e, GH_NOMEM, "memory ran out at a model");
+    if (status == GH_OK)
+        status = check_kind(*manifest, e);
+    if (status == GH_OK)
+        status = check_input(*net, *manifest, e);
+    if (status == GH_OK)
+        status = check_output(*net, *manifest, e);
+    if (status == GH_OK) {
+        *m = (gh_model){.manifest = *manifest, .name = name, .net = *net, .state = GH_MODEL_READY, .refs = 1};
+        *manifest = NULL;
+        *net = NULL;
+        *out = m;
+        return GH_OK;
+    }
+    gh_free(name);
+    gh_free(m);
+    gh_net_free(net);
+    gh_manifest_free(manifest);
+    return status;
+}
+
+static gh_status judge_selftest(const gh_manifest *m, const gh_result *r, gh_err *e)
+{
+    const gh_selftest *want = &m->selftest;
+    if (r->nlabels == 0 || r->labels[0].index != want->index)
+        return gh_fail(e, GH_INTERNAL,
+                       "model '%s' fails its self-test: the best class of %s is %d, expected %d", m->name,
+                       want->input, r->nlabels ? r->labels[0].index : -1, want->index);
+    if (fabs(r->labels[0].score - want->score) > want->tolerance)
+        return gh_fail(
+            e, GH_INTERNAL,
+            "model '%s' fails its self-test: the best score of %s is %.4f, expected %.4f within %.4f",
+            m->name, want->input, r->labels[0].score, want->score, want->tolerance);
+    return GH_OK;
+}
+
+/* Runs the manifest's picture through the model. A model without one passes. */
+static gh_status selftest(gh_model *model, gh_err *e)
+{
+    const gh_manifest *m = model->manifest;
+    if (!m->selftest.input)
+        return GH_OK;
+    const gh_run_options options = {.top = 1, .threshold = 1e-30};
+    gh_buf picture = {0};
+    gh_worker *worker = NULL;
+    gh_result *r = NULL;
+    char *path = gh_path_join(m->folder, m->selftest.input);
+    gh_status status = path ? gh_file_read(&picture, path, MAX_SELFTEST_BYTES, e)
+                            : gh_fail(e, GH_NOMEM, "memory ran out at a self-test");
+    if (status == GH_OK)
+        status = gh_worker_new(&worker, NULL, e);
+    if (status == GH_OK)
+        status = gh_run(&r, worker, model, picture.data, picture.len, NULL, &options, e);
+    if (status != GH_OK)
+        status = gh_err_prefix(e, status, "self-test of '%s'", m->name);
+    else
+        status = judge_selftest(m, r, e);
+    gh_result_free(&r);
+    gh_worker_free(&worker);
+    gh_buf_free(&picture);
+    gh_free(path);
+    return status;
+}
+
+static gh_status load_folder(gh_manifest **m, gh_net **net, const char *folder, gh_err *e)
+{
+    GH_TRY(gh_manifest_read(m, folder, e));
+    GH_TRY(check_kind(*m, e));
+    char *path = gh_path_join(folder, "model.onnx");
+    gh_status status = path ? gh_net_load(net, path, GH_PASS_ALL, e) : gh_fail(e, GH_NOMEM, "memory ran out");
+    gh_free(path);
+    return status;
+}
+
+static gh_status load_file(gh_manifest **m, gh_net **net, const char *path, gh_err *e)
+{
+    GH_TRY(gh_net_load(net, path, GH_PASS_ALL, e));
+    return gh_manifest_guess(m, path, *net, e);
+}
+
+gh_status gh_model_open(gh_model **out, const char *path, bool with_selftest, gh_err *e)
+{
+    gh_manifest *manifest = NULL;
+    gh_net *net = NULL;
+    gh_model *m = NULL;
+    struct stat st;
+    if (stat(path, &st) != 0)
+        return gh_fail(e, GH_NOTFOUND, "there is no model folder or .onnx file '%.200s'", path);
+    gh_status status =
+        S_ISDIR(st.st_mode) ? load_folder(&manifest, &net, path, e) : load_file(&manifest, &net, path, e);
+    if (status == GH_OK) {
+        status = gh_model_make(&m, &manifest, &net, e);
+    } else {
+        gh_net_free(&net);
+        gh_manifest_free(&manifest);
+    }
+    if (status == GH_OK && with_selftest)
+        status = selftest(m, e);
+    if (status == GH_OK)
+        *out = m;
+    else
+        gh_model_put(&m);
+    return status;
+}

@@ -1,0 +1,106 @@
+/* Finding model folders. */
+#include "tasks/scan.h"
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define MAX_FOLDERS 4096
+
+typedef struct list {
+    char **items;
+    size_t count;
+    bool failed; /* memory ran out */
+} list;
+
+static bool is_file(const char *folder, const char *name)
+{
+    struct stat st;
+    char *path = gh_path_join(folder, name);
+    bool yes = path && stat(path, &st) == 0 && S_ISREG(st.st_mode);
+    gh_free(path);
+    return yes;
+}
+
+/* Takes `path` over. */
+static void append(list *l, char *path)
+{
+    char **grown = path ? gh_realloc(l->items, l->count + 1, sizeof *grown) : NULL;
+    if (!grown) {
+        gh_free(path);
+        l->failed = true;
+        return;
+    }
+    grown[l->count++] = path;
+    l->items = grown;
+}
+
+static void consider(list *l, char *folder)
+{
+    if (!folder) {
+        l->failed = true;
+    } else if (!is_file(folder, "model.json")) {
+        gh_free(folder);
+    } else if (!is_file(folder, "model.onnx")) {
+        gh_log(GH_LOG_INFO, "%s is skipped: its weights (model.onnx) were not fetched", folder);
+        gh_free(folder);
+    } else {
+        append(l, folder);
+    }
+}
+
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static gh_status scan_dir(list *l, const char *dir, gh_err *e)
+{
+    size_t first = l->count;
+    if (is_file(dir, "model.json")) {
+        consider(l, gh_strdup(dir));
+        return GH_OK;
+    }
+    DIR *d = opendir(dir);
+    if (!d)
+        return gh_fail(e, GH_NOTFOUND, "the models folder '%.200s' cannot be read: %s", dir, strerror(errno));
+    for (struct dirent *entry; (entry = readdir(d)) && l->count < MAX_FOLDERS;)
+        if (entry->d_name[0] != '.')
+            consider(l, gh_path_join(dir, entry->d_name));
+    closedir(d);
+    if (l->count > first)
+        qsort(l->items + first, l->count - first, sizeof *l->items, by_text);
+    return GH_OK;
+}
+
+gh_status gh_scan_models(char ***out, size_t *count, const char *const *dirs, size_t ndirs, gh_err *e)
+{
+    list l = {0};
+    gh_status status = GH_OK;
+    for (size_t i = 0; i < ndirs && status == GH_OK; i++)
+        status = scan_dir(&l, dirs[i], e);
+    if (status == GH_OK && l.failed)
+        status = gh_fail(e, GH_NOMEM, "memory ran out at the models");
+    if (status != GH_OK) {
+        gh_scan_free(&l.items, l.count);
+        return status;
+    }
+    *out = l.items;
+    *count = l.count;
+    return GH_OK;
+}
+
+void gh_scan_free(char ***folders, size_t count)
+{
+    for (size_t i = 0; *folders && i < count; i++)
+        gh_free((*folders)[i]);
+    gh_free(*folders);
+    *folders = NULL;
+}

@@ -1,0 +1,16 @@
+/* Folders of models on disk. */
+#ifndef GH_TASKS_SCAN_H
+#define GH_TASKS_SCAN_H
+
+#include "base/status.h"
+
+#include <stddef.h>
+
+/* Every model folder (a model.json and a model.onnx) directly below each of `dirs`, or `dirs[i]` itself when
+ * it is one; each folder's entries sorted by name. Without model.onnx: skipped with a log line. The caller
+ * frees with gh_scan_free. GH_NOTFOUND when one of `dirs` cannot be read. */
+GH_MUST_CHECK gh_status gh_scan_models(char ***out, size_t *count, const char *const *dirs, size_t ndirs,
+                                       gh_err *e);
+void gh_scan_free(char ***folders, size_t count);
+
+#endif
