@@ -52,6 +52,87 @@ typedef struct gh_err {
 #define GH_MUST_CHECK
 #endif
 
+/* ---- version ---- */
+
+/* "0.1.0": the version of the library that is linked (GH_VERSION is the header's). */
+const char *gh_version(void);
+/* The commit it was built from as `git describe` names it, or "unknown". */
+const char *gh_build(void);
+/* Short name of a status: "ok", "format", ... Never NULL. */
+const char *gh_status_name(gh_status status);
+
+/* ---- predictor ---- */
+
+typedef struct gh_predictor_options {
+    size_t size;  /* of this struct, set by the initialiser */
+    int threads;  /* that share the work of one picture; 0 (default) = the cores that the process may use */
+    int selftest; /* not 0 (default): the model's self-test has to pass */
+} gh_predictor_options;
+
+/* Sets every field to its default. */
+void gh_predictor_options_init(gh_predictor_options *options);
+
+/* Opens a model folder (model.json and model.onnx) or a bare .onnx file (1 x 3 x height x width float32 in, 1
+ * x classes out, values 0..1, centre crop; classes are called by their numbers). `options` may be NULL. *out
+ * is the caller's: gh_predictor_close. GH_NOTFOUND: nothing there; GH_FORMAT, GH_LIMIT: a broken or absurd
+ * file; GH_UNSUPPORTED: an operator or task that this version does not run, named in `e`; GH_INTERNAL: the
+ * self-test failed; GH_NOMEM. */
+GH_MUST_CHECK gh_status gh_predictor_open(gh_predictor **out, const char *path,
+                                          const gh_predictor_options *options, gh_err *e);
+/* Frees it and sets *predictor to NULL; NULL is fine. Results stay valid. */
+void gh_predictor_close(gh_predictor **predictor);
+
+/* Name, version, task ("classify") and manifest (a JSON object) of the model; borrowed from the predictor. */
+const char *gh_predictor_name(const gh_predictor *predictor);
+const char *gh_predictor_version(const gh_predictor *predictor);
+const char *gh_predictor_task(const gh_predictor *predictor);
+const char *gh_predictor_manifest(const gh_predictor *predictor);
+/* Number of classes, and the label of one of them; NULL when index is not 0 .. count - 1. */
+size_t gh_predictor_class_count(const gh_predictor *predictor);
+const char *gh_predictor_class_label(const gh_predictor *predictor, int index);
+
+typedef struct gh_predict_options {
+    size_t size;         /* of this struct, set by the initialiser */
+    int top;             /* most labels; 0 (default) = 5; over the number of classes = all */
+    double threshold;    /* least score, 0..1; 0 (default) = what the manifest says */
+    uint64_t max_pixels; /* larger pictures are refused from their header; 0 (default) = 50 million */
+} gh_predict_options;
+
+/* Sets every field to its default. */
+void gh_predict_options_init(gh_predict_options *options);
+
+/* Runs the model on the `len` bytes of a JPEG, PNG or WebP file; `options` may be NULL. The bytes are not
+ * kept. *out is the caller's: gh_result_free. GH_ARG: no bytes, or an option out of range; GH_UNSUPPORTED: no
+ * format that we read; GH_FORMAT: such a format, but broken; GH_LIMIT: too many pixels; GH_NOMEM. */
+GH_MUST_CHECK gh_status gh_predictor_run(gh_result **out, gh_predictor *predictor, const void *data,
+                                         size_t len, const gh_predict_options *options, gh_err *e);
+
+/* ---- result ---- */
+
+/* Frees it and sets *result to NULL; NULL is fine. */
+void gh_result_free(gh_result **result);
+
+/* Size of the upright picture (EXIF orientation applied) in pixels. */
+int gh_result_width(const gh_result *result);
+int gh_result_height(const gh_result *result);
+/* Not 0: the picture's file ended early and the rest of it was made up. */
+int gh_result_truncated(const gh_result *result);
+/* Not 0: the model's own rule says that the picture shows none of its classes. */
+int gh_result_unknown(const gh_result *result);
+
+/* Labels, best first: how many, and of the i-th (0 .. count - 1) the text (borrowed from the result), the
+ * class index, and the score 0..1. Beyond the last: NULL, -1, 0. */
+size_t gh_result_label_count(const gh_result *result);
+const char *gh_result_label(const gh_result *result, size_t i);
+int gh_result_index(const gh_result *result, size_t i);
+double gh_result_score(const gh_result *result, size_t i);
+
+/* The whole result as one JSON object, the reply of POST /classify; `file` (NULL = none) is added as "file".
+ * *out is the caller's: gh_string_free. GH_NOMEM. */
+GH_MUST_CHECK gh_status gh_result_to_json(char **out, const gh_result *result, const char *file, gh_err *e);
+/* Frees it and sets *string to NULL; NULL is fine. */
+void gh_string_free(char **string);
+
 #ifdef __cplusplus
 }
 #endif

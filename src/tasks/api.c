@@ -1,0 +1,186 @@
+/* libgharial's public interface, a thin skin over the tasks: defaults, checks of arguments, accessors. */
+#include "gharial.h"
+
+#include "base/mem.h"
+#include "tasks/run.h"
+
+#include <string.h>
+
+struct gh_predictor {
+    gh_model *model;
+    gh_pool *pool;
+    gh_worker *worker;
+};
+
+const char *gh_version(void)
+{
+    return GH_VERSION;
+}
+
+void gh_predictor_options_init(gh_predictor_options *options)
+{
+    *options = (gh_predictor_options){.size = sizeof *options, .threads = 0, .selftest = 1};
+}
+
+void gh_predict_options_init(gh_predict_options *options)
+{
+    *options = (gh_predict_options){.size = sizeof *options};
+}
+
+/* The caller's options over the defaults: a program compiled against an older header has a shorter struct. */
+static gh_status take_options(void *ours, size_t size, const void *given, gh_err *e)
+{
+    size_t given_size = 0;
+    if (!given)
+        return GH_OK;
+    memcpy(&given_size, given, sizeof given_size);
+    if (given_size < sizeof given_size || given_size > size)
+        return gh_fail(e, GH_ARG, "the options' size is %zu; the initialiser sets it (at most %zu here)",
+                       given_size, size);
+    memcpy(ours, given, given_size);
+    return GH_OK;
+}
+
+gh_status gh_predictor_open(gh_predictor **out, const char *path, const gh_predictor_options *options,
+                            gh_err *e)
+{
+    gh_predictor_options o;
+    gh_predictor_options_init(&o);
+    GH_TRY(take_options(&o, sizeof o, options, e));
+    if (!path || o.threads < 0 || o.threads > 1024)
+        return gh_fail(e, GH_ARG, "path is %s and threads %d; a path and 0 to 1024 threads are accepted",
+                       path ? path : "NULL", o.threads);
+    gh_predictor *p = gh_calloc(1, sizeof *p);
+    if (!p)
+        return gh_fail(e, GH_NOMEM, "memory ran out at a predictor");
+    gh_status status = gh_model_open(&p->model, path, o.selftest != 0, e);
+    if (status == GH_OK)
+        status = gh_pool_new(&p->pool, o.threads, e);
+    if (status == GH_OK)
+        status = gh_worker_new(&p->worker, p->pool, e);
+    if (status == GH_OK)
+        *out = p;
+    else
+        gh_predictor_close(&p);
+    return status;
+}
+
+void gh_predictor_close(gh_predictor **predictor)
+{
+    gh_predictor *p = *predictor;
+    if (!p)
+        return;
+    gh_worker_free(&p->worker);
+    gh_pool_free(&p->pool);
+    gh_model_put(&p->model);
+    gh_free(p);
+    *predictor = NULL;
+}
+
+const char *gh_predictor_name(const gh_predictor *predictor)
+{
+    return predictor->model->manifest->name;
+}
+
+const char *gh_predictor_version(const gh_predictor *predictor)
+{
+    return predictor->model->manifest->version;
+}
+
+const char *gh_predictor_task(const gh_predictor *predictor)
+{
+    return gh_task_name(predictor->model->manifest->task);
+}
+
+const char *gh_predictor_manifest(const gh_predictor *predictor)
+{
+    return predictor->model->manifest->json;
+}
+
+size_t gh_predictor_class_count(const gh_predictor *predictor)
+{
+    return predictor->model->manifest->nlabels;
+}
+
+const char *gh_predictor_class_label(const gh_predictor *predictor, int index)
+{
+    const gh_manifest *m = predictor->model->manifest;
+    return index >= 0 && (size_t)index < m->nlabels ? m->labels[index] : NULL;
+}
+
+gh_status gh_predictor_run(gh_result **out, gh_predictor *predictor, const void *data, size_t len,
+                           const gh_predict_options *options, gh_err *e)
+{
+    gh_predict_options o;
+    gh_predict_options_init(&o);
+    GH_TRY(take_options(&o, sizeof o, options, e));
+    if (o.top < 0 || !(o.threshold >= 0 && o.threshold <= 1))
+        return gh_fail(e, GH_ARG, "top is %d and threshold %g; 1 or more and 0 to 1 are accepted", o.top,
+                       o.threshold);
+    gh_image_limits limits = gh_image_limits_default();
+    if (o.max_pixels)
+        limits.max_pixels = o.max_pixels;
+    const gh_run_options run = {.top = o.top, .threshold = o.threshold};
+    return gh_run(out, predictor->worker, predictor->model, data, len, &limits, &run, e);
+}
+
+int gh_result_width(const gh_result *result)
+{
+    return result->width;
+}
+
+int gh_result_height(const gh_result *result)
+{
+    return result->height;
+}
+
+int gh_result_truncated(const gh_result *result)
+{
+    return result->truncated;
+}
+
+int gh_result_unknown(const gh_result *result)
+{
+    return result->unknown;
+}
+
+size_t gh_result_label_count(const gh_result *result)
+{
+    return result->nlabels;
+}
+
+const char *gh_result_label(const gh_result *result, size_t i)
+{
+    return i < result->nlabels ? result->labels[i].label : NULL;
+}
+
+int gh_result_index(const gh_result *result, size_t i)
+{
+    return i < result->nlabels ? result->labels[i].index : -1;
+}
+
+double gh_result_score(const gh_result *result, size_t i)
+{
+    return i < result->nlabels ? (double)result->labels[i].score : 0;
+}
+
+gh_status gh_result_to_json(char **out, const gh_result *result, const char *file, gh_err *e)
+{
+    gh_buf text = {0};
+    gh_status status = gh_result_json(&text, result, 0, file, e);
+    if (status == GH_OK)
+        gh_buf_add(&text, "", 1);
+    if (status == GH_OK && text.failed)
+        status = gh_fail(e, GH_NOMEM, "memory ran out at a reply");
+    if (status == GH_OK)
+        *out = (char *)text.data;
+    else
+        gh_buf_free(&text);
+    return status;
+}
+
+void gh_string_free(char **string)
+{
+    gh_free(*string);
+    *string = NULL;
+}
