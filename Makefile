@@ -84,6 +84,13 @@ $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 $(BUILD)/flags: FORCE
 	@mkdir -p $(@D)
 	@echo '$(CC) $(ALLFLAGS)' | cmp -s - $@ || echo '$(CC) $(ALLFLAGS)' > $@
+# The commit, for gh_build(): where it changes, one object is compiled again.
+$(BUILD)/commit: FORCE
+	@mkdir -p $(@D)
+	@c=$$(git describe --always --tags --dirty 2>/dev/null || echo unknown); \
+	echo "$$c" | cmp -s - $@ || echo "$$c" > $@
+$(BUILD)/obj/src/tasks/version.o: $(BUILD)/commit
+$(BUILD)/obj/src/tasks/version.o: ISA = -DGH_BUILD='"$(shell cat $(BUILD)/commit)"'
 .PHONY: FORCE
 
 # Files that the assembler takes in (.incbin) stand in no .d file.
