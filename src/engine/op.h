@@ -32,6 +32,7 @@ typedef struct gh_exec {
     const gh_tensor *in;
     gh_tensor *out;
     uint32_t nin, nout;
+    gh_act act;              /* to be fused; the node's own, or that of an addition joined to it */
     const void *params;      /* what prepare() left in the plan */
     const gh_packed *packed; /* or NULL */
     float *scratch;          /* scratch_stride floats a thread */

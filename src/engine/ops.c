@@ -85,6 +85,7 @@ gh_status gh_graph_bind(gh_graph *g, gh_err *e)
 gh_status gh_op_eval(const gh_node *n, const gh_tensor *in, gh_tensor *out, gh_err *e)
 {
     gh_exec x = {.node = n,
+                 .act = n->act,
                  .in = in,
                  .out = out,
                  .nin = n->ninputs,

@@ -26,6 +26,8 @@ static gh_status binary_infer(gh_io *io)
     if (type != GH_F32 && type != GH_I64 && type != GH_I32)
         return gh_io_fail(io, GH_UNSUPPORTED, "%s is not computed; float32, int64 and int32 are",
                           gh_dtype_name(type));
+    if (type != GH_F32 && io->node->act.kind != GH_ACT_NONE)
+        return gh_io_fail(io, GH_UNSUPPORTED, "an activation on %s", gh_dtype_name(type));
     io->out[0].type = type;
     return gh_io_broadcast(io, &io->out[0].shape, &io->in[0].shape, &io->in[1].shape);
 }
@@ -122,7 +124,7 @@ static gh_status binary_run(gh_exec *x)
     gh_binary op = kind_of(x->node);
     cursor c = {0};
     if (x->out[0].type == GH_F32 && gh_shape_equal(&x->in[0].shape, &x->in[1].shape)) {
-        x->k->binary(x->out[0].data, x->in[0].data, x->in[1].data, count, op, x->node->act);
+        x->k->binary(x->out[0].data, x->in[0].data, x->in[1].data, count, op, x->act);
         return GH_OK;
     }
     broadcast_steps(c.a_steps, &x->in[0].shape, out);
@@ -132,8 +134,8 @@ static gh_status binary_run(gh_exec *x)
                 out->rank ? c.b_steps[out->rank - 1] : 0, op);
         advance(&c, out);
     }
-    if (x->node->act.kind != GH_ACT_NONE)
-        x->k->activate(x->out[0].data, x->out[0].data, count, x->node->act);
+    if (x->act.kind != GH_ACT_NONE)
+        x->k->activate(x->out[0].data, x->out[0].data, count, x->act);
     return GH_OK;
 }
 
@@ -169,7 +171,7 @@ static void binary_units(const void *job, int begin, int end)
     size_t from = (size_t)begin * UNIT, to = (size_t)end * UNIT;
     to = to < b->count ? to : b->count;
     b->x->k->binary((float *)b->x->out[0].data + from, (const float *)b->x->in[0].data + from,
-                    (const float *)b->x->in[1].data + from, to - from, b->op, b->x->node->act);
+                    (const float *)b->x->in[1].data + from, to - from, b->op, b->x->act);
 }
 
 static gh_status binary_run_blocked(gh_exec *x)

@@ -78,7 +78,7 @@ static gh_status conv_run(gh_exec *x)
     r.job.weights = x->in[1].data;
     r.job.bias = gh_has(&io, 2) ? x->in[2].data : NULL;
     r.job.dst = x->out[0].data;
-    r.job.act = x->node->act;
+    r.job.act = x->act;
     gh_pool_for(x->pool, r.job.shape.n * r.job.shape.oc, run_units, &r);
     return GH_OK;
 }
@@ -155,7 +155,7 @@ static gh_status conv_run_blocked(gh_exec *x)
     r.job.bias = x->packed->bias;
     r.job.residual = x->nin > x->node->ninputs ? x->in[x->nin - 1].data : NULL;
     r.job.dst = x->out[0].data;
-    r.job.act = x->node->act;
+    r.job.act = x->act;
     gh_pool_for(x->pool, r.kernel->units(&r.job.shape), run_units, &r);
     return GH_OK;
 }

@@ -75,8 +75,8 @@ static gh_status gemm_run(gh_exec *x)
             float bias = gh_has(&io, 2) ? d.beta * bias_at(&x->in[2], i, j) : 0.0f;
             out[(size_t)i * d.n + j] = d.alpha * (float)sum + bias;
         }
-    if (x->node->act.kind != GH_ACT_NONE)
-        x->k->activate(out, out, (size_t)d.m * d.n, x->node->act);
+    if (x->act.kind != GH_ACT_NONE)
+        x->k->activate(out, out, (size_t)d.m * d.n, x->act);
     return GH_OK;
 }
 
@@ -152,7 +152,7 @@ static void dense_units(const void *job, int begin, int end)
 {
     const dense_job *j = job;
     const gh_exec *x = j->x;
-    x->k->dense->run(x->out[0].data, x->in[0].data, x->packed->weights, x->packed->bias, x->node->act, j->d.m,
+    x->k->dense->run(x->out[0].data, x->in[0].data, x->packed->weights, x->packed->bias, x->act, j->d.m,
                      j->d.n, j->d.k, begin, end);
 }
 
@@ -241,8 +241,8 @@ static gh_status matmul_run(gh_exec *x)
                      (const float *)x->in[0].data + batch_offset(&s.a, &s.out, i) * (size_t)(s.m * s.k),
                      (const float *)x->in[1].data + batch_offset(&s.b, &s.out, i) * (size_t)(s.k * s.n),
                      (int)s.m, (int)s.n, (int)s.k);
-    if (x->node->act.kind != GH_ACT_NONE)
-        x->k->activate(out, out, batches * (size_t)(s.m * s.n), x->node->act);
+    if (x->act.kind != GH_ACT_NONE)
+        x->k->activate(out, out, batches * (size_t)(s.m * s.n), x->act);
     return GH_OK;
 }
 

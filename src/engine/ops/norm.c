@@ -38,8 +38,8 @@ static gh_status batch_norm_run(gh_exec *x)
         for (size_t i = 0; i < size; i++)
             dst[i] = src[i] * a + b;
     }
-    if (x->node->act.kind != GH_ACT_NONE)
-        x->k->activate(x->out[0].data, x->out[0].data, planes * size, x->node->act);
+    if (x->act.kind != GH_ACT_NONE)
+        x->k->activate(x->out[0].data, x->out[0].data, planes * size, x->act);
     return GH_OK;
 }
 

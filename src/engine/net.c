@@ -1,0 +1,276 @@
+/* Loading a network and keeping its plans. */
+#include "base/mem.h"
+#include "engine/onnx.h"
+#include "engine/passes/passes.h"
+#include "engine/plan.h"
+
+#include <string.h>
+
+static gh_status run_passes(gh_graph *g, unsigned passes, gh_err *e)
+{
+    GH_TRY(gh_graph_sort(g, e));
+    GH_TRY(gh_graph_bind(g, e));
+    GH_TRY(gh_pass_dead(g, e));
+    if (passes & GH_PASS_FOLD)
+        GH_TRY(gh_pass_fold(g, e));
+    if (passes & GH_PASS_FUSE) {
+        GH_TRY(gh_pass_batch_norm(g, e));
+        GH_TRY(gh_pass_activation(g, e));
+    }
+    return gh_pass_dead(g, e);
+}
+
+static void destroy(gh_net *net)
+{
+    for (uint32_t i = 0; net->packed && i < net->graph->nnodes; i++) {
+        gh_free(net->packed[i].weights);
+        gh_free(net->packed[i].bias);
+    }
+    gh_free(net->packed);
+    gh_graph_free(&net->graph);
+    pthread_mutex_destroy(&net->lock);
+    gh_free(net);
+}
+
+static gh_status check_io(const gh_graph *g, gh_err *e)
+{
+    if (g->ninputs < 1 || g->noutputs < 1)
+        return gh_fail(e, GH_FORMAT, "the model has %u inputs and %u outputs; at least one of each is needed",
+                       g->ninputs, g->noutputs);
+    for (uint32_t i = 0; i < g->ninputs; i++) {
+        const gh_value *v = &g->values[g->inputs[i]];
+        if (!gh_dtype_size(v->type) || v->shape.rank < 0)
+            return gh_fail(e, GH_UNSUPPORTED,
+                           "input \"%s\" has no element type or no shape that gharial reads", v->name);
+    }
+    return GH_OK;
+}
+
+/* A plan at once where the model fixes its sizes: what is wrong with it shows at load, and weights are
+ * packed. */
+static gh_status first_plan(gh_net *net, gh_err *e)
+{
+    const gh_graph *g = net->graph;
+    gh_shape *shapes = gh_calloc(g->ninputs, sizeof *shapes);
+    gh_plan *plan = NULL;
+    bool fixed = true;
+    if (!shapes)
+        return gh_fail(e, GH_NOMEM, "no memory for a plan");
+    for (uint32_t i = 0; i < g->ninputs; i++) {
+        shapes[i] = g->values[g->inputs[i]].shape;
+        if (shapes[i].rank > 0 && shapes[i].dims[0] < 0)
+            shapes[i].dims[0] = 1; /* a free first dimension is the batch */
+        fixed = fixed && gh_shape_known(&shapes[i]);
+    }
+    gh_status status = fixed ? gh_plan_get(&plan, net, shapes, e) : GH_OK;
+    gh_plan_put(&plan);
+    gh_free(shapes);
+    return status;
+}
+
+gh_status gh_net_from_graph(gh_net **out, gh_graph **graph, unsigned passes, gh_err *e)
+{
+    gh_net *net = gh_calloc(1, sizeof *net);
+    gh_status status = GH_OK;
+    if (!net) {
+        gh_graph_free(graph);
+        return gh_fail(e, GH_NOMEM, "no memory for a network");
+    }
+    pthread_mutex_init(&net->lock, NULL);
+    net->graph = *graph;
+    *graph = NULL;
+    net->passes = passes;
+    net->refs = 1;
+    net->k = gh_kernels_get();
+    status = gh_graph_check(net->graph, e);
+    if (!status)
+        status = check_io(net->graph, e);
+    if (!status)
+        status = run_passes(net->graph, passes, e);
+    if (!status) {
+        net->packed = gh_calloc(net->graph->nnodes + 1u, sizeof *net->packed);
+        status = net->packed ? first_plan(net, e) : gh_fail(e, GH_NOMEM, "no memory for a network");
+    }
+    if (status)
+        gh_net_free(&net);
+    else
+        *out = net;
+    return status;
+}
+
+gh_status gh_net_load(gh_net **out, const char *path, unsigned passes, gh_err *e)
+{
+    gh_graph *g = NULL;
+    GH_TRY(gh_onnx_read(&g, path, e));
+    return gh_net_from_graph(out, &g, passes, e);
+}
+
+/* Drops the cache's hold on a plan, or a user's; true when the net itself is no longer held. Under the lock.
+ */
+static bool release(gh_net *net, gh_plan *plan)
+{
+    if (--plan->refs)
+        return false;
+    gh_plan_free(&plan);
+    return --net->refs == 0;
+}
+
+void gh_net_free(gh_net **net)
+{
+    gh_net *n = *net;
+    bool last;
+    if (!n)
+        return;
+    *net = NULL;
+    pthread_mutex_lock(&n->lock);
+    for (size_t i = 0; i < GH_MAX_PLANS; i++)
+        if (n->plans[i])
+            release(n, n->plans[i]);
+    memset(n->plans, 0, sizeof n->plans);
+    last = --n->refs == 0;
+    pthread_mutex_unlock(&n->lock);
+    if (last)
+        destroy(n);
+}
+
+static bool same_key(const gh_plan *p, const gh_shape *inputs, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++)
+        if (!gh_shape_equal(&p->shapes[i], &inputs[i]))
+            return false;
+    return true;
+}
+
+static gh_status check_shapes(const gh_net *net, const gh_shape *inputs, gh_err *e)
+{
+    for (uint32_t i = 0; i < net->graph->ninputs; i++) {
+        const gh_value *v = &net->graph->values[net->graph->inputs[i]];
+        char want[96], came[96];
+        bool fits = inputs[i].rank == v->shape.rank && gh_shape_known(&inputs[i]);
+        size_t count = 0;
+        for (int d = 0; fits && d < v->shape.rank; d++)
+            fits = v->shape.dims[d] < 0 || v->shape.dims[d] == inputs[i].dims[d];
+        if (!fits)
+            return gh_fail(e, GH_ARG, "input \"%s\" is %s; the model takes %s", v->name,
+                           gh_shape_text(&inputs[i], came, sizeof came),
+                           gh_shape_text(&v->shape, want, sizeof want));
+        if (!gh_shape_count(&count, &inputs[i]) || count > INT32_MAX)
+            return gh_fail(e, GH_LIMIT, "input \"%s\" of %s is larger than gharial accepts", v->name,
+                           gh_shape_text(&inputs[i], came, sizeof came));
+    }
+    return GH_OK;
+}
+
+/* A free place in the cache, or that of the plan whose last use is longest ago. */
+static size_t oldest(const gh_net *net)
+{
+    size_t at = 0;
+    for (size_t i = 0; i < GH_MAX_PLANS; i++) {
+        if (!net->plans[i])
+            return i;
+        if (net->plans[i]->used < net->plans[at]->used)
+            at = i;
+    }
+    return at;
+}
+
+static gh_status find_or_build(gh_plan **out, gh_net *net, const gh_shape *inputs, gh_err *e)
+{
+    gh_plan *plan = NULL;
+    for (size_t i = 0; i < GH_MAX_PLANS && !plan; i++)
+        if (net->plans[i] && same_key(net->plans[i], inputs, net->graph->ninputs))
+            plan = net->plans[i];
+    if (!plan) {
+        GH_TRY(gh_plan_build(&plan, net, inputs, e));
+        plan->refs = 1;
+        net->refs++;
+        size_t at = oldest(net);
+        if (net->plans[at])
+            release(net, net->plans[at]);
+        net->plans[at] = plan;
+    }
+    plan->refs++;
+    plan->used = ++net->clock;
+    *out = plan;
+    return GH_OK;
+}
+
+gh_status gh_plan_get(gh_plan **out, gh_net *net, const gh_shape *inputs, gh_err *e)
+{
+    GH_TRY(check_shapes(net, inputs, e));
+    pthread_mutex_lock(&net->lock);
+    gh_status status = find_or_build(out, net, inputs, e);
+    pthread_mutex_unlock(&net->lock);
+    return status;
+}
+
+void gh_plan_put(gh_plan **plan)
+{
+    if (!*plan)
+        return;
+    gh_net *net = (*plan)->net;
+    pthread_mutex_lock(&net->lock);
+    bool last = release(net, *plan);
+    pthread_mutex_unlock(&net->lock);
+    *plan = NULL;
+    if (last)
+        destroy(net);
+}
+
+size_t gh_net_inputs(const gh_net *net)
+{
+    return net->graph->ninputs;
+}
+
+size_t gh_net_outputs(const gh_net *net)
+{
+    return net->graph->noutputs;
+}
+
+const gh_value *gh_net_input(const gh_net *net, size_t i)
+{
+    return &net->graph->values[net->graph->inputs[i]];
+}
+
+const gh_value *gh_net_output(const gh_net *net, size_t i)
+{
+    return &net->graph->values[net->graph->outputs[i]];
+}
+
+const gh_graph *gh_net_graph(const gh_net *net)
+{
+    return net->graph;
+}
+
+size_t gh_net_packed_bytes(const gh_net *net)
+{
+    size_t bytes = 0;
+    for (uint32_t i = 0; i < net->graph->nnodes; i++)
+        bytes += net->packed[i].bytes;
+    return bytes;
+}
+
+size_t gh_plan_steps(const gh_plan *plan)
+{
+    return plan->nsteps;
+}
+
+gh_step_info gh_plan_step(const gh_plan *plan, size_t i)
+{
+    const gh_step *s = &plan->steps[i];
+    return (gh_step_info){.node = s->node ? s->node->name : "",
+                          .op = s->node ? s->node->type : "Reorder",
+                          .kernel = s->kernel,
+                          .output = plan->operands[s->out].t.shape,
+                          .macs = s->macs};
+}
+
+size_t gh_plan_arena_bytes(const gh_plan *plan)
+{
+    return plan->bytes;
+}
+
+double gh_plan_macs(const gh_plan *plan)
+{
+    return plan->macs;
+}

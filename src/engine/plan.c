@@ -1,0 +1,506 @@
+/* From a graph to a plan: shapes, what is known before a run, fused additions, layouts, steps, memory. */
+#include "engine/plan.h"
+
+#include "base/mem.h"
+#include "engine/passes/passes.h"
+
+#include <string.h>
+
+#define MOST_KNOWN ((size_t)1 << 20) /* elements that a plan computes for itself */
+
+/* Where a value stands: its buffer in each layout, GH_NONE where it is not. */
+typedef struct place {
+    uint32_t plain, blocked;
+} place;
+
+typedef struct builder {
+    gh_plan *plan;
+    gh_net *net;
+    gh_graph *g;
+    gh_tensor *values; /* type, shape and, where known, elements */
+    place *places;
+    uint32_t *uses;
+    uint32_t *joined;    /* of an addition: the convolution that computes it; of that convolution: itself */
+    gh_tensor *in, *out; /* operands of the node at hand */
+    bool *blocked;
+    gh_err *e;
+} builder;
+
+static gh_status no_memory(const builder *b)
+{
+    return gh_fail(b->e, GH_NOMEM, "no memory for a plan");
+}
+
+/* ---- shapes ---- */
+
+static void load_operands(builder *b, const gh_node *n)
+{
+    for (uint32_t i = 0; i < n->ninputs; i++)
+        b->in[i] = n->inputs[i] == GH_NONE ? (gh_tensor){.shape.rank = -1} : b->values[n->inputs[i]];
+    for (uint32_t i = 0; i < n->noutputs; i++)
+        b->out[i] = n->outputs[i] == GH_NONE ? (gh_tensor){.shape.rank = -1} : b->values[n->outputs[i]];
+}
+
+static gh_io io_of(builder *b, const gh_node *n)
+{
+    return (gh_io){.node = n,
+                   .opset = gh_graph_opset(b->g, n->domain),
+                   .in = b->in,
+                   .nin = n->ninputs,
+                   .out = b->out,
+                   .nout = n->noutputs,
+                   .e = b->e};
+}
+
+static bool is_known(const builder *b, const gh_node *n)
+{
+    size_t count;
+    for (uint32_t i = 0; i < n->ninputs; i++)
+        if (b->in[i].type != GH_UNKNOWN && !b->in[i].data && !(n->op->flags & GH_OP_SHAPE))
+            return false;
+    for (uint32_t i = 0; i < n->noutputs; i++)
+        if (!gh_shape_count(&count, &b->out[i].shape) || count > MOST_KNOWN)
+            return false;
+    return true;
+}
+
+/* Computes a node whose inputs are known now, into the plan's arena. */
+static gh_status compute_known(builder *b, const gh_node *n)
+{
+    for (uint32_t i = 0; i < n->ninputs; i++)
+        if (b->in[i].data && !gh_tensor_aligned(&b->in[i])) {
+            b->in[i].data = (void *)(uintptr_t)gh_graph_elements(b->g, n->inputs[i]);
+            if (!b->in[i].data)
+                return no_memory(b);
+        }
+    for (uint32_t i = 0; i < n->noutputs; i++) {
+        size_t count = 0;
+        GH_ASSERT(gh_shape_count(&count, &b->out[i].shape));
+        b->out[i].data = gh_arena_array(b->plan->arena, count ? count : 1, gh_dtype_size(b->out[i].type));
+        if (!b->out[i].data)
+            return no_memory(b);
+    }
+    return gh_op_eval(n, b->in, b->out, b->e);
+}
+
+static gh_status check_size(builder *b, const gh_node *n, const gh_tensor *t)
+{
+    size_t count;
+    char text[96];
+    if (!gh_dtype_size(t->type) || !gh_shape_count(&count, &t->shape) || count > INT32_MAX)
+        return gh_fail(b->e, GH_LIMIT, "node \"%s\" (%s) gives %s of type %s, more than gharial accepts",
+                       n->name, n->type, gh_shape_text(&t->shape, text, sizeof text), gh_dtype_name(t->type));
+    return GH_OK;
+}
+
+static gh_status infer_node(builder *b, const gh_node *n)
+{
+    load_operands(b, n);
+    gh_io io = io_of(b, n);
+    GH_TRY(n->op->infer(&io));
+    for (uint32_t i = 0; i < n->noutputs; i++)
+        if (n->outputs[i] != GH_NONE)
+            GH_TRY(check_size(b, n, &b->out[i]));
+    if (is_known(b, n))
+        GH_TRY(compute_known(b, n));
+    for (uint32_t i = 0; i < n->noutputs; i++)
+        if (n->outputs[i] != GH_NONE)
+            b->values[n->outputs[i]] = b->out[i];
+    return GH_OK;
+}
+
+static gh_status infer_all(builder *b, const gh_shape *inputs)
+{
+    for (uint32_t v = 0; v < b->g->nvalues; v++) {
+        const gh_value *value = &b->g->values[v];
+        b->values[v] = (gh_tensor){value->type, value->shape, (void *)(uintptr_t)value->data};
+        b->places[v] = (place){GH_NONE, GH_NONE};
+    }
+    for (uint32_t i = 0; i < b->g->ninputs; i++)
+        b->values[b->g->inputs[i]].shape = inputs[i];
+    for (uint32_t i = 0; i < b->g->nnodes; i++)
+        GH_TRY(infer_node(b, &b->g->nodes[i]));
+    return GH_OK;
+}
+
+/* ---- additions joined to convolutions ---- */
+
+/* The node that gives value v, when it is a convolution that nobody else reads and that can take a residual.
+ */
+static uint32_t joinable(const builder *b, uint32_t v)
+{
+    uint32_t from = b->g->values[v].producer;
+    if (from == GH_NONE || b->uses[v] != 1)
+        return GH_NONE;
+    const gh_node *n = &b->g->nodes[from];
+    return strcmp(n->type, "Conv") == 0 && n->op->blocked && n->act.kind == GH_ACT_NONE &&
+                   b->joined[from] == GH_NONE && b->values[n->inputs[1]].data && b->values[v].shape.rank == 4
+               ? from
+               : GH_NONE;
+}
+
+static bool groups_fit(const builder *b, uint32_t node)
+{
+    const gh_node *n = &b->g->nodes[node];
+    const gh_shape *w = &b->values[n->inputs[1]].shape;
+    int64_t groups = gh_node_int(n, "group", 1);
+    return groups == 1 || (w->dims[1] == 1 && groups == w->dims[0]);
+}
+
+static void join_additions(builder *b)
+{
+    for (uint32_t i = 0; i < b->g->nnodes; i++)
+        b->joined[i] = GH_NONE;
+    if (!(b->net->passes & GH_PASS_LAYOUT) || !(b->net->passes & GH_PASS_FUSE))
+        return;
+    for (uint32_t i = 0; i < b->g->nnodes; i++) {
+        const gh_node *n = &b->g->nodes[i];
+        if (strcmp(n->type, "Add") != 0 || *n->domain)
+            continue;
+        const gh_tensor *x = &b->values[n->inputs[0]], *y = &b->values[n->inputs[1]];
+        if (x->type != GH_F32 || x->data || y->data || !gh_shape_equal(&x->shape, &y->shape))
+            continue;
+        uint32_t p = joinable(b, n->inputs[0]), q = joinable(b, n->inputs[1]);
+        uint32_t conv = p == GH_NONE ? q : q == GH_NONE ? p : p > q ? p : q; /* the later one waits less */
+        if (conv == GH_NONE || !groups_fit(b, conv))
+            continue;
+        b->joined[i] = b->joined[conv] = conv;
+    }
+}
+
+/* ---- tables that grow ---- */
+
+static void *grow(void *table, uint32_t count, uint32_t more, uint32_t *cap, size_t size)
+{
+    if (count + more <= *cap)
+        return table;
+    uint32_t want = (count + more) * 2 + 64;
+    void *bigger = gh_realloc(table, want, size);
+    if (bigger)
+        *cap = want;
+    return bigger;
+}
+
+static gh_status add_operand(builder *b, gh_tensor t, uint32_t buffer)
+{
+    gh_plan *p = b->plan;
+    gh_operand *bigger = grow(p->operands, p->noperands, 1, &p->cap_operands, sizeof *bigger);
+    if (!bigger)
+        return no_memory(b);
+    p->operands = bigger;
+    if (buffer != GH_NONE)
+        t.data = NULL;
+    bigger[p->noperands++] = (gh_operand){t, buffer};
+    return GH_OK;
+}
+
+static gh_status add_buffer(builder *b, uint32_t *out, size_t bytes)
+{
+    gh_plan *p = b->plan;
+    gh_buffer *bigger = grow(p->buffers, p->nbuffers, 1, &p->cap_buffers, sizeof *bigger);
+    if (!bigger)
+        return no_memory(b);
+    p->buffers = bigger;
+    bigger[p->nbuffers] = (gh_buffer){.bytes = bytes, .first = p->nsteps, .last = p->nsteps};
+    *out = p->nbuffers++;
+    return GH_OK;
+}
+
+static gh_status add_step(builder *b, gh_step step)
+{
+    gh_plan *p = b->plan;
+    gh_step *bigger = grow(p->steps, p->nsteps, 1, &p->cap_steps, sizeof *bigger);
+    if (!bigger)
+        return no_memory(b);
+    p->steps = bigger;
+    for (uint32_t i = step.in; i < step.in + step.nin; i++)
+        if (p->operands[i].buffer != GH_NONE)
+            p->buffers[p->operands[i].buffer].last = p->nsteps;
+    p->scratch = step.scratch > p->scratch ? step.scratch : p->scratch;
+    p->macs += step.macs;
+    bigger[p->nsteps++] = step;
+    return GH_OK;
+}
+
+/* ---- layouts ---- */
+
+static gh_status run_to_blocked(gh_exec *x)
+{
+    const gh_shape *s = &x->in[0].shape;
+    x->k->to_blocked(x->out[0].data, x->in[0].data, (int)s->dims[0], (int)s->dims[1],
+                     (int)(s->dims[2] * s->dims[3]));
+    return GH_OK;
+}
+
+static gh_status run_to_plain(gh_exec *x)
+{
+    const gh_shape *s = &x->in[0].shape;
+    x->k->to_plain(x->out[0].data, x->in[0].data, (int)s->dims[0], (int)s->dims[1],
+                   (int)(s->dims[2] * s->dims[3]));
+    return GH_OK;
+}
+
+static size_t bytes_of(const builder *b, const gh_tensor *t, bool blocked)
+{
+    size_t count = 0;
+    GH_ASSERT(gh_shape_count(&count, &t->shape));
+    return (blocked ? gh_blocked_count(&t->shape, b->net->k->block) : count) * gh_dtype_size(t->type);
+}
+
+/* Makes value v stand in the wanted layout, with a step that turns it where it does not yet. */
+static gh_status in_layout(builder *b, uint32_t v, bool blocked)
+{
+    place *p = &b->places[v];
+    uint32_t *want = blocked ? &p->blocked : &p->plain, *have = blocked ? &p->plain : &p->blocked;
+    if (*want != GH_NONE || *have == GH_NONE)
+        return GH_OK;
+    gh_step step = {.run = blocked ? run_to_blocked : run_to_plain,
+                    .nin = 1,
+                    .nout = 1,
+                    .in = b->plan->noperands,
+                    .out = b->plan->noperands + 1,
+                    .kernel = blocked ? "to_blocked" : "to_plain"};
+    GH_TRY(add_buffer(b, want, bytes_of(b, &b->values[v], blocked)));
+    GH_TRY(add_operand(b, b->values[v], *have));
+    GH_TRY(add_operand(b, b->values[v], *want));
+    return add_step(b, step);
+}
+
+static gh_status add_input(builder *b, uint32_t v, bool blocked, bool packed)
+{
+    if (v == GH_NONE)
+        return add_operand(b, (gh_tensor){.shape.rank = -1}, GH_NONE);
+    gh_tensor t = b->values[v];
+    if (t.data) {
+        if (!packed && !gh_tensor_aligned(&t))
+            t.data = (void *)(uintptr_t)gh_graph_elements(b->g, v);
+        return t.data ? add_operand(b, t, GH_NONE) : no_memory(b);
+    }
+    return add_operand(b, t, blocked ? b->places[v].blocked : b->places[v].plain);
+}
+
+/* ---- steps ---- */
+
+static gh_status choose(builder *b, gh_prepare *p, const gh_io *io, const gh_packed *packed)
+{
+    const gh_node *n = io->node;
+    *p = (gh_prepare){.io = io,
+                      .k = b->net->k,
+                      .in_blocked = b->blocked,
+                      .arena = b->plan->arena,
+                      .packed = (gh_packed *)(uintptr_t)packed,
+                      .kernel = "ref"};
+    for (uint32_t i = 0; i < n->ninputs; i++)
+        b->blocked[i] = n->inputs[i] != GH_NONE && b->places[n->inputs[i]].blocked != GH_NONE;
+    return n->op->blocked && (b->net->passes & GH_PASS_LAYOUT) ? n->op->blocked->prepare(p) : GH_OK;
+}
+
+/* One node as a step; `add` is the addition that it computes too, or NULL, and `residual` that one's other
+ * value. */
+static gh_status emit(builder *b, uint32_t node, const gh_node *add, uint32_t residual)
+{
+    const gh_node *n = &b->g->nodes[node];
+    gh_plan *plan = b->plan;
+    gh_prepare p;
+    load_operands(b, n);
+    gh_io io = io_of(b, n);
+    GH_TRY(choose(b, &p, &io, &b->net->packed[node]));
+    GH_ASSERT(p.accepted || !add);
+    for (uint32_t i = 0; i < n->ninputs; i++)
+        if (n->inputs[i] != GH_NONE)
+            GH_TRY(in_layout(b, n->inputs[i], p.want_blocked >> i & 1));
+    if (add)
+        GH_TRY(in_layout(b, residual, true));
+    gh_step step = {.run = p.accepted ? n->op->blocked->run : n->op->run,
+                    .node = n,
+                    .params = p.params,
+                    .packed = p.packed->weights && p.accepted ? p.packed : NULL,
+                    .scratch = p.scratch,
+                    .act = add ? add->act : n->act,
+                    .kernel = p.kernel,
+                    .in = plan->noperands,
+                    .nin = n->ninputs + (add ? 1 : 0),
+                    .nout = n->noutputs,
+                    .macs = n->op->macs ? n->op->macs(&io) : 0,
+                    .inplace = add || (n->op->flags & GH_OP_INPLACE)};
+    for (uint32_t i = 0; i < n->ninputs; i++)
+        GH_TRY(add_input(b, n->inputs[i], p.want_blocked >> i & 1, step.packed != NULL));
+    if (add)
+        GH_TRY(add_input(b, residual, true, false));
+    step.out = plan->noperands;
+    for (uint32_t i = 0; i < n->noutputs; i++) {
+        uint32_t v = add ? add->outputs[0] : n->outputs[i], buffer;
+        gh_tensor t = v == GH_NONE ? b->out[i] : b->values[v];
+        GH_TRY(add_buffer(b, &buffer, bytes_of(b, &t, p.out_blocked)));
+        GH_TRY(add_operand(b, t, buffer));
+        if (v != GH_NONE)
+            *(p.out_blocked ? &b->places[v].blocked : &b->places[v].plain) = buffer;
+    }
+    return add_step(b, step);
+}
+
+static gh_status emit_node(builder *b, uint32_t i)
+{
+    const gh_node *n = &b->g->nodes[i];
+    if (n->outputs[0] != GH_NONE && b->values[n->outputs[0]].data)
+        return GH_OK; /* known already */
+    if (b->joined[i] == i)
+        return GH_OK; /* waits for its addition */
+    if (b->joined[i] != GH_NONE) {
+        uint32_t conv = b->joined[i], own = b->g->nodes[conv].outputs[0];
+        return emit(b, conv, n, n->inputs[0] == own ? n->inputs[1] : n->inputs[0]);
+    }
+    if ((n->op->flags & GH_OP_VIEW) && !b->values[n->inputs[0]].data) {
+        GH_TRY(in_layout(b, n->inputs[0], false));
+        b->places[n->outputs[0]].plain = b->places[n->inputs[0]].plain;
+        return GH_OK;
+    }
+    return emit(b, i, NULL, GH_NONE);
+}
+
+static gh_status emit_all(builder *b)
+{
+    gh_graph *g = b->g;
+    for (uint32_t i = 0; i < g->ninputs; i++) {
+        gh_tensor *t = &b->values[g->inputs[i]];
+        b->plan->inputs[i] = b->plan->noperands;
+        GH_TRY(add_buffer(b, &b->places[g->inputs[i]].plain, bytes_of(b, t, false)));
+        GH_TRY(add_operand(b, *t, b->places[g->inputs[i]].plain));
+    }
+    for (uint32_t i = 0; i < g->nnodes; i++)
+        GH_TRY(emit_node(b, i));
+    for (uint32_t i = 0; i < g->noutputs; i++) {
+        GH_TRY(in_layout(b, g->outputs[i], false));
+        b->plan->outputs[i] = b->plan->noperands;
+        GH_TRY(add_input(b, g->outputs[i], false, false));
+    }
+    for (uint32_t i = 0; i < g->noutputs; i++) {
+        uint32_t buffer = b->plan->operands[b->plan->outputs[i]].buffer;
+        if (buffer != GH_NONE)
+            b->plan->buffers[buffer].last = b->plan->nsteps; /* outlives the last step */
+    }
+    return GH_OK;
+}
+
+/* ---- memory ---- */
+
+static void share(gh_plan *p, uint32_t *root, uint32_t at)
+{
+    const gh_step *s = &p->steps[at];
+    uint32_t out = p->operands[s->out].buffer;
+    if (!s->inplace || s->nout != 1 || out == GH_NONE)
+        return;
+    for (uint32_t i = s->nin; i-- > 0;) {
+        /* a convolution's residual is its last input; its source must stay intact */
+        if (s->packed && i + 1 < s->nin)
+            return;
+        uint32_t in = p->operands[s->in + i].buffer, same = 0;
+        if (in == GH_NONE)
+            continue;
+        in = root[in];
+        for (uint32_t k = 0; k < s->nin; k++)
+            same += p->operands[s->in + k].buffer != GH_NONE && root[p->operands[s->in + k].buffer] == in;
+        if (same == 1 && p->buffers[in].last == at && p->buffers[in].bytes == p->buffers[out].bytes) {
+            p->buffers[in].last = p->buffers[out].last;
+            p->buffers[out].bytes = 0;
+            root[out] = in;
+            return;
+        }
+    }
+}
+
+static gh_status plan_memory(builder *b)
+{
+    gh_plan *p = b->plan;
+    uint32_t *root = gh_calloc(p->nbuffers + 1u, sizeof *root);
+    if (!root)
+        return no_memory(b);
+    for (uint32_t i = 0; i < p->nbuffers; i++)
+        root[i] = i;
+    for (uint32_t i = 0; i < p->nsteps; i++)
+        share(p, root, i);
+    gh_status status = gh_memplan(&p->bytes, p->buffers, p->nbuffers, b->e);
+    for (uint32_t i = 0; i < p->nbuffers && !status; i++)
+        p->buffers[i].offset = p->buffers[root[i]].offset;
+    gh_free(root);
+    if (!status && p->bytes > GH_MAX_ARENA)
+        status =
+            gh_fail(b->e, GH_LIMIT, "the model needs %zu MB for its activations; at most %zu are accepted",
+                    p->bytes >> 20, GH_MAX_ARENA >> 20);
+    return status;
+}
+
+/* ---- the whole ---- */
+
+static gh_status allocate(builder *b, const gh_shape *inputs)
+{
+    const gh_graph *g = b->g;
+    gh_plan *p = b->plan;
+    uint32_t most = 1;
+    for (uint32_t i = 0; i < g->nnodes; i++) {
+        most = g->nodes[i].ninputs > most ? g->nodes[i].ninputs : most;
+        most = g->nodes[i].noutputs > most ? g->nodes[i].noutputs : most;
+    }
+    p->arena = gh_arena_new((size_t)1 << 30);
+    p->shapes = gh_calloc(g->ninputs + 1u, sizeof *p->shapes);
+    p->inputs = gh_calloc(g->ninputs + 1u, sizeof *p->inputs);
+    p->outputs = gh_calloc(g->noutputs + 1u, sizeof *p->outputs);
+    b->values = gh_calloc(g->nvalues + 1u, sizeof *b->values);
+    b->places = gh_calloc(g->nvalues + 1u, sizeof *b->places);
+    b->joined = gh_calloc(g->nnodes + 1u, sizeof *b->joined);
+    b->in = gh_calloc(most, sizeof *b->in);
+    b->out = gh_calloc(most, sizeof *b->out);
+    b->blocked = gh_calloc(most, sizeof *b->blocked);
+    b->uses = gh_graph_uses(g);
+    if (!p->arena || !p->shapes || !p->inputs || !p->outputs || !b->values || !b->places || !b->joined ||
+        !b->in || !b->out || !b->blocked || !b->uses)
+        return no_memory(b);
+    for (uint32_t i = 0; i < g->ninputs; i++)
+        p->shapes[i] = inputs[i];
+    return GH_OK;
+}
+
+gh_status gh_plan_build(gh_plan **out, gh_net *net, const gh_shape *inputs, gh_err *e)
+{
+    builder b = {.net = net, .g = net->graph, .e = e, .plan = gh_calloc(1, sizeof *b.plan)};
+    if (!b.plan)
+        return no_memory(&b);
+    b.plan->net = net;
+    gh_status status = allocate(&b, inputs);
+    if (!status)
+        status = infer_all(&b, inputs);
+    if (!status) {
+        join_additions(&b);
+        status = emit_all(&b);
+    }
+    if (!status)
+        status = plan_memory(&b);
+    gh_free(b.values);
+    gh_free(b.places);
+    gh_free(b.joined);
+    gh_free(b.uses);
+    gh_free(b.in);
+    gh_free(b.out);
+    gh_free(b.blocked);
+    if (status)
+        gh_plan_free(&b.plan);
+    else
+        *out = b.plan;
+    return status;
+}
+
+void gh_plan_free(gh_plan **plan)
+{
+    gh_plan *p = *plan;
+    if (!p)
+        return;
+    gh_arena_free(&p->arena);
+    gh_free(p->shapes);
+    gh_free(p->steps);
+    gh_free(p->operands);
+    gh_free(p->buffers);
+    gh_free(p->inputs);
+    gh_free(p->outputs);
+    gh_free(p);
+    *plan = NULL;
+}
