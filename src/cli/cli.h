@@ -7,6 +7,8 @@
 #include "base/status.h"
 #include "cli/options.h"
 
+#include <jansson.h>
+
 int gh_cmd_serve(int argc, char **argv);
 int gh_cmd_predict(int argc, char **argv);
 int gh_cmd_eval(int argc, char **argv);
@@ -19,11 +21,32 @@ int gh_cmd_version(int argc, char **argv);
 /* Prints "gharial COMMAND: sentence" on stderr and gives the exit code of the status. */
 int gh_cli_fail(const char *command, gh_status status, const gh_err *e);
 
-/* The folder of models when none is named: ./models, else models/ beside the folder of the binary
- * (.build/gharial lies in the project). Written into `out`; returns out. */
+/* Writes what stdout still holds; `code`, or that of an output error when it could not be written. */
+int gh_cli_flush(const char *command, int code);
+/* Prints the object on stdout, compact on one line or indented, and drops the reference. NULL = memory ran
+ * out. Gives the exit code. */
+int gh_cli_print_json(const char *command, json_t *object, bool compact);
+/* Prints {"file": ..., "error": ...} on a line. */
+void gh_cli_json_error(const char *file, const gh_err *e);
+
+/* Progress on stderr: a bar with rate and remaining time on a terminal, else a line now and then. */
+typedef struct gh_progress {
+    const char *what;
+    size_t total;
+    uint64_t start_ns, shown_ns;
+    bool terminal, drawn;
+} gh_progress;
+void gh_progress_start(gh_progress *p, const char *what, size_t total);
+void gh_progress_show(gh_progress *p, size_t done);
+/* Wipes the bar. */
+void gh_progress_end(gh_progress *p);
+
+/* The folder of models when none is named: ./models, else ../models or ../share/gharial/models as seen from
+ * the folder of the binary (.build/gharial lies in the project). Written into `out`; returns out. */
 const char *gh_cli_models_dir(char *out, size_t size);
-/* What --model means: a path to a folder or .onnx file as it is, else the folder of that name below one of
- * `dirs` (none = gh_cli_models_dir). *out is the caller's (gh_free). GH_NOTFOUND says what there is. */
+/* What --model means: a name is looked up below each of `dirs` (none = gh_cli_models_dir); what has a slash
+ * or ends in .onnx is a path, as is a model folder that no name matches. NULL: the default model of task
+ * classify. *out is the caller's (gh_free). GH_NOTFOUND says what there is. */
 GH_MUST_CHECK gh_status gh_cli_model_path(char **out, const char *model, const gh_opt_list *dirs, gh_err *e);
 
 #endif
