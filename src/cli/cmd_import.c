@@ -1,0 +1,144 @@
+/* gharial import: a foreign weight file becomes model.onnx. */
+#include "base/file.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "cli/cli.h"
+#include "engine/onnx.h"
+#include "import/arch.h"
+#include "tasks/manifest.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+typedef struct values {
+    const char *from, *arch, *model, *out;
+} values;
+
+static const gh_option options[] = {
+    {"from", GH_OPT_STRING, offsetof(values, from), "FORMAT", "what the file is: torch (torch)", 0, 0},
+    {"arch", GH_OPT_STRING, offsetof(values, arch), "NAME", "the network, where the file has weights only", 0,
+     0},
+    {"model", GH_OPT_STRING, offsetof(values, model), "NAME|DIR",
+     "take format and network from this model's manifest", 0, 0},
+    {"out", GH_OPT_STRING, offsetof(values, out), "FILE", "the file to write (model.onnx of --model)", 0, 0},
+    {0},
+};
+
+static const gh_usage usage = {
+    .command = "import",
+    .args = "FILE",
+    .about = "Turns a foreign weight file into an ONNX model. Nothing in the file is executed. Networks:\n"
+             "efficientnet-lite0 to efficientnet-lite4.",
+    .example = "gharial import --from torch --arch efficientnet-lite0 weights.pth --out model.onnx",
+    .options = options,
+    .min_args = 1,
+    .max_args = 1,
+};
+
+/* What is to be done, after options and manifest have been joined; all strings owned. */
+typedef struct job {
+    char *from, *arch, *out;
+} job;
+
+static gh_status set(char **to, const char *text, gh_err *e)
+{
+    gh_free(*to);
+    *to = gh_strdup(text);
+    return *to ? GH_OK : gh_fail(e, GH_NOMEM, "no memory for the options");
+}
+
+/* The manifest's source section, where the options do not say otherwise. */
+static gh_status read_source(job *j, const gh_manifest *m, gh_err *e)
+{
+    json_t *root = json_loads(m->json, 0, NULL);
+    const json_t *source = json_object_get(root, "source");
+    const char *from = json_string_value(json_object_get(source, "format"));
+    const char *arch = json_string_value(json_object_get(source, "arch"));
+    gh_status status = GH_OK;
+    if (!from)
+        status =
+            gh_fail(e, GH_FORMAT, "the manifest of %s has no \"source\" with a \"format\"; name it by --from",
+                    m->name);
+    if (status == GH_OK && !j->from)
+        status = set(&j->from, from, e);
+    if (status == GH_OK && !j->arch && arch)
+        status = set(&j->arch, arch, e);
+    json_decref(root);
+    return status;
+}
+
+static gh_status use_manifest(job *j, const char *model, gh_err *e)
+{
+    char *folder = NULL;
+    gh_manifest *m = NULL;
+    gh_status status = gh_cli_model_path(&folder, model, NULL, e);
+    if (status == GH_OK)
+        status = gh_manifest_read(&m, folder, e);
+    if (status == GH_OK)
+        status = read_source(j, m, e);
+    if (status == GH_OK && !j->out) {
+        j->out = gh_path_join(folder, "model.onnx");
+        status = j->out ? GH_OK : gh_fail(e, GH_NOMEM, "no memory for a path");
+    }
+    gh_manifest_free(&m);
+    gh_free(folder);
+    return status;
+}
+
+static gh_status join(job *j, const values *v, gh_err *e)
+{
+    if (v->from)
+        GH_TRY(set(&j->from, v->from, e));
+    if (v->arch)
+        GH_TRY(set(&j->arch, v->arch, e));
+    if (v->out)
+        GH_TRY(set(&j->out, v->out, e));
+    if (v->model)
+        GH_TRY(use_manifest(j, v->model, e));
+    if (!j->from)
+        GH_TRY(set(&j->from, "torch", e));
+    if (strcmp(j->from, "torch") != 0)
+        return gh_fail(e, GH_UNSUPPORTED, "no importer for \"%.40s\"; there is torch", j->from);
+    if (!j->arch)
+        return gh_fail(e, GH_ARG,
+                       "a PyTorch checkpoint holds weights only: name its network by --arch "
+                       "(efficientnet-lite0, ...) or a model by --model");
+    if (!j->out)
+        return gh_fail(e, GH_ARG, "name the file to write by --out, or a model by --model");
+    return GH_OK;
+}
+
+static gh_status import(const job *j, const char *file, gh_err *e)
+{
+    gh_torch *weights = NULL;
+    gh_graph *g = NULL;
+    gh_status status = gh_torch_open(&weights, file, e);
+    if (status == GH_OK)
+        status = gh_arch_build(&g, j->arch, weights, e);
+    if (status == GH_OK)
+        status = gh_onnx_write(g, j->out, e);
+    if (status == GH_OK)
+        gh_log(GH_LOG_INFO, "%s: %s from %zu tensors, %u nodes", j->out, j->arch, gh_torch_count(weights),
+               g->nnodes);
+    gh_graph_free(&g);
+    gh_torch_free(&weights);
+    return status;
+}
+
+int gh_cmd_import(int argc, char **argv)
+{
+    values v = {0};
+    int code = gh_options_parse(&usage, &v, &argc, argv);
+    if (code != GH_OPT_GO_ON)
+        return code;
+    gh_err e = {0};
+    job j = {0};
+    gh_status status = join(&j, &v, &e);
+    if (status == GH_OK)
+        status = import(&j, argv[0], &e);
+    gh_free(j.from);
+    gh_free(j.arch);
+    gh_free(j.out);
+    return status == GH_OK ? 0 : gh_cli_fail("import", status, &e);
+}
