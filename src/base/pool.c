@@ -33,6 +33,7 @@ struct gh_pool {
     int started;      /* threads to join */
     unsigned spin_ns; /* 0 when there are more threads than cores */
     atomic_bool busy; /* a caller's loop is running */
+    atomic_int users; /* threads between gh_pool_enter and gh_pool_leave */
     atomic_bool stop;
     /* The job: written by the caller before it raises the slots, read by those that take part. */
     gh_pool_fn fn;
@@ -131,7 +132,8 @@ void gh_pool_for(gh_pool *pool, int n, gh_pool_fn fn, void *arg)
 {
     if (n <= 0)
         return;
-    if (!pool || n == 1 || pool->size == 1 || atomic_exchange(&pool->busy, true)) {
+    if (!pool || n == 1 || pool->size == 1 || atomic_load_explicit(&pool->users, memory_order_relaxed) > 1 ||
+        atomic_exchange(&pool->busy, true)) {
         fn(arg, 0, n, 0);
         return;
     }
@@ -146,6 +148,18 @@ void gh_pool_for(gh_pool *pool, int n, gh_pool_fn fn, void *arg)
     run_share(pool, 0);
     wait_for_workers(pool);
     atomic_store(&pool->busy, false);
+}
+
+void gh_pool_enter(gh_pool *pool)
+{
+    if (pool)
+        atomic_fetch_add(&pool->users, 1);
+}
+
+void gh_pool_leave(gh_pool *pool)
+{
+    if (pool)
+        atomic_fetch_sub(&pool->users, 1);
 }
 
 int gh_pool_size(const gh_pool *pool)

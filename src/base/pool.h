@@ -17,5 +17,10 @@ int gh_pool_size(const gh_pool *pool);
  * caller takes part. A NULL pool, n <= 1, or a pool busy with another caller's loop: the caller does
  * everything itself. Allocates nothing. */
 void gh_pool_for(gh_pool *pool, int n, gh_pool_fn fn, void *arg);
+/* A thread that is going to run loops for a while says so; while more than one thread has, every loop runs on
+ * its caller alone: a full server works one request a core, a lone request gets them all. NULL pool: nothing.
+ */
+void gh_pool_enter(gh_pool *pool);
+void gh_pool_leave(gh_pool *pool);
 
 #endif
