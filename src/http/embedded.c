@@ -1,14 +1,19 @@
-/* The embedded files, by .incbin: no generated source, no tool that a build would have to install. Paths are
- * relative to the project's folder, where make runs; a new file also gets a line in the Makefile. */
+/* api/openapi.json within the binary: the assembler takes the file in, the build starts at the project's
+ * root. */
 #include "http/embedded.h"
 
-#define EMBED(name, path)                                                                                    \
-    __asm__(".pushsection .rodata, \"a\"\n"                                                                  \
-            ".global " #name "\n.type " #name ", %object\n" #name ":\n"                                      \
-            ".incbin \"" path "\"\n"                                                                         \
-            ".L" #name "_end:\n.byte 0\n.size " #name ", . - " #name "\n"                                    \
-            ".balign 8\n.global " #name "_len\n.type " #name "_len, %object\n.size " #name "_len, 8\n" #name \
-            "_len:\n.quad .L" #name "_end - " #name "\n"                                                     \
-            ".popsection")
-
-EMBED(gh_openapi_json, "api/openapi.json");
+__asm__(".section .rodata\n"
+        ".global gh_openapi_json\n"
+        ".type gh_openapi_json, %object\n"
+        "gh_openapi_json:\n"
+        ".incbin \"api/openapi.json\"\n"
+        "gh_openapi_json_end:\n"
+        ".byte 0\n"
+        ".size gh_openapi_json, gh_openapi_json_end - gh_openapi_json + 1\n"
+        ".balign 8\n"
+        ".global gh_openapi_json_len\n"
+        ".type gh_openapi_json_len, %object\n"
+        "gh_openapi_json_len:\n"
+        ".8byte gh_openapi_json_end - gh_openapi_json\n"
+        ".size gh_openapi_json_len, 8\n"
+        ".previous\n");

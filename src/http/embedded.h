@@ -1,4 +1,4 @@
-/* Files that are part of the program: the assembler takes their bytes in as they stand. */
+/* Files of the project that the binary carries. */
 #ifndef GH_HTTP_EMBEDDED_H
 #define GH_HTTP_EMBEDDED_H
 

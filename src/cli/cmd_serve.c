@@ -1,0 +1,213 @@
+/* gharial serve: starts the server, loads the models, waits for a signal, drains. */
+#include "cli/cli.h"
+
+#include "base/cpu.h"
+#include "base/log.h"
+#include "http/server.h"
+
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+typedef struct values {
+    const char *listen, *cors, *token_file;
+    gh_opt_list models;
+    int64_t workers, threads, queue, connections;
+    int64_t max_body, max_bytes_in_flight, max_pixels, max_work;
+    int64_t deadline_ms, body_timeout_s, idle_timeout_s, drain_s;
+    bool insecure, strict;
+} values;
+
+#define ROW(name, type, field, arg, help, min, max)                                                          \
+    {                                                                                                        \
+        name, type, offsetof(values, field), arg, help, min, max                                             \
+    }
+
+static const gh_option options[] = {
+    ROW("listen", GH_OPT_STRING, listen, "ADDR:PORT",
+        "where to listen (127.0.0.1:8080); port 0 takes a free one", 0, 0),
+    ROW("models", GH_OPT_LIST, models, "DIR", "folder of model folders (models); repeatable", 0, 0),
+    ROW("workers", GH_OPT_INT, workers, "N", "requests worked on at one time (one a core)", 1, 1024),
+    ROW("threads", GH_OPT_INT, threads, "N", "cores that a lone request may use (all)", 1, 1024),
+    ROW("queue", GH_OPT_INT, queue, "N", "requests that may wait (64)", 0, 100000),
+    ROW("connections", GH_OPT_INT, connections, "N", "connections at one time (4096)", 1, 1000000),
+    ROW("max-body", GH_OPT_BYTES, max_body, "BYTES", "largest body (16M)", 1, 2147483647),
+    ROW("max-bytes-in-flight", GH_OPT_BYTES, max_bytes_in_flight, "BYTES", "all bodies together (256M)", 1,
+        1e15),
+    ROW("max-pixels", GH_OPT_INT, max_pixels, "N", "largest picture (50000000)", 1, 1e10),
+    ROW("max-work", GH_OPT_BYTES, max_work, "BYTES", "memory to decode one picture (700M)", 1, 1e15),
+    ROW("deadline-ms", GH_OPT_INT, deadline_ms, "N", "time for an answer, after the body (10000)", 1,
+        86400000),
+    ROW("body-timeout-s", GH_OPT_INT, body_timeout_s, "N", "time for a body to arrive (30)", 1, 86400),
+    ROW("idle-timeout-s", GH_OPT_INT, idle_timeout_s, "N", "silence that ends a connection (30)", 1, 86400),
+    ROW("drain-s", GH_OPT_INT, drain_s, "N", "time for work in flight at SIGTERM (30)", 0, 86400),
+    ROW("cors", GH_OPT_STRING, cors, "ORIGINS", "'*' or origins, separated by commas, that may ask (off)", 0,
+        0),
+    ROW("token-file", GH_OPT_STRING, token_file, "FILE", "file with the token that clients must bring (off)",
+        0, 0),
+    ROW("insecure", GH_OPT_FLAG, insecure, NULL, "allow other addresses than loopback without a token", 0, 0),
+    ROW("strict", GH_OPT_FLAG, strict, NULL, "exit when a model fails to load", 0, 0),
+    {0},
+};
+
+static const gh_usage usage = {
+    .command = "serve",
+    .args = "",
+    .about = "Answers over HTTP: POST a picture to /classify; GET /openapi.json describes the rest.",
+    .example = "gharial serve --listen 127.0.0.1:8080 --models models",
+    .options = options,
+};
+
+static values defaults(void)
+{
+    gh_http_options o = gh_http_options_default();
+    return (values){
+        .listen = o.listen,
+        .queue = o.queue,
+        .connections = o.connections,
+        .max_body = (int64_t)o.max_body,
+        .max_bytes_in_flight = (int64_t)o.max_bytes_in_flight,
+        .max_pixels = (int64_t)o.limits.max_pixels,
+        .max_work = (int64_t)o.limits.max_work,
+        .deadline_ms = o.deadline_ms,
+        .body_timeout_s = o.body_timeout_s,
+        .idle_timeout_s = o.idle_timeout_s,
+        .drain_s = o.drain_s,
+    };
+}
+
+static gh_http_options http_options(const values *v)
+{
+    gh_http_options o = gh_http_options_default();
+    o.listen = v->listen;
+    o.workers = (int)v->workers;
+    o.threads = (int)v->threads;
+    o.queue = (int)v->queue;
+    o.connections = (int)v->connections;
+    o.max_body = (size_t)v->max_body;
+    o.max_bytes_in_flight = (size_t)v->max_bytes_in_flight;
+    o.limits.max_pixels = (uint64_t)v->max_pixels;
+    o.limits.max_work = (uint64_t)v->max_work;
+    o.deadline_ms = (int)v->deadline_ms;
+    o.body_timeout_s = (int)v->body_timeout_s;
+    o.idle_timeout_s = (int)v->idle_timeout_s;
+    o.drain_s = (int)v->drain_s;
+    o.cors = v->cors && *v->cors ? v->cors : NULL;
+    o.token_file = v->token_file && *v->token_file ? v->token_file : NULL;
+    o.insecure = v->insecure;
+    return o;
+}
+
+static gh_status open_models(gh_registry **out, const values *v, gh_err *e)
+{
+    char fallback[PATH_MAX];
+    const char *one = gh_cli_models_dir(fallback, sizeof fallback);
+    gh_registry *models = NULL;
+    GH_TRY(v->models.count ? gh_registry_open(&models, v->models.items, v->models.count, e)
+                           : gh_registry_open(&models, &one, 1, e));
+    size_t n = gh_registry_count(models), failed = 0;
+    for (size_t i = 0; i < n; i++) {
+        gh_model *m = gh_registry_at(models, i);
+        failed += m->state == GH_MODEL_FAILED;
+        gh_model_put(&m);
+    }
+    gh_status status = GH_OK;
+    if (n == 0)
+        status = gh_fail(e, GH_NOTFOUND, "there is no model below %s; 'make models' fetches the default ones",
+                         v->models.count ? v->models.items[0] : one);
+    else if (failed && v->strict)
+        status =
+            gh_fail(e, GH_UNAVAILABLE, "%zu of %zu models failed to load, and --strict was given", failed, n);
+    if (status == GH_OK)
+        *out = models;
+    else
+        gh_registry_free(&models);
+    return status;
+}
+
+/* A command that works as pasted: every address is reached by loopback, and `make serve` fetched a photo. */
+static void print_try(const char *address, bool token)
+{
+    static const char photo[] = ".build/photos/chelsea.png";
+    const char *port = strrchr(address, ':');
+    bool any = strncmp(address, "0.0.0.0:", 8) == 0 || strncmp(address, "[::]:", 5) == 0;
+    printf("try: curl%s --data-binary @%s http://%s%s/classify\n",
+           token ? " -H \"Authorization: Bearer TOKEN\"" : "", access(photo, R_OK) == 0 ? photo : "PHOTO.jpg",
+           any ? "127.0.0.1" : "", any ? port : address);
+    fflush(stdout);
+}
+
+/* Waits for SIGTERM or SIGINT for at most `ms` (-1 = for ever); 0 = none came. */
+static int wait_signal(const sigset_t *set, int ms)
+{
+    struct timespec t = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
+    int sig = ms < 0 ? sigwaitinfo(set, NULL) : sigtimedwait(set, NULL, &t);
+    return sig > 0 ? sig : 0;
+}
+
+/* Lets work in flight finish; a second signal cuts it short. */
+static void drain(gh_server *server, const sigset_t *set, int64_t seconds)
+{
+    uint64_t until = gh_now_ns() + (uint64_t)seconds * 1000000000;
+    gh_server_drain(server);
+    while (gh_server_inflight(server) > 0 && gh_now_ns() < until)
+        if (wait_signal(set, 5))
+            break;
+    int left = gh_server_inflight(server);
+    if (left > 0)
+        gh_log(GH_LOG_WARN, "stopping with %d requests unfinished", left);
+}
+
+static gh_status serve(const values *v, const sigset_t *set, gh_err *e)
+{
+    gh_http_options o = http_options(v);
+    gh_server *server = NULL;
+    gh_registry *models = NULL;
+    uint64_t start = gh_now_ns();
+    gh_status status = gh_server_start(&server, &o, e);
+    if (status != GH_OK)
+        return status;
+    printf("listening on http://%s\n", gh_server_address(server));
+    fflush(stdout);
+    status = open_models(&models, v, e);
+    if (status == GH_OK)
+        status = gh_server_models(server, models, e);
+    if (status == GH_OK) {
+        gh_log(GH_LOG_INFO, "%s after %.0f ms, %zu models", gh_registry_ready(models) ? "ready" : "not ready",
+               (double)(gh_now_ns() - start) / 1e6, gh_registry_count(models));
+        print_try(gh_server_address(server), o.token_file != NULL);
+        int sig = 0;
+        while (!sig)
+            sig = wait_signal(set, -1);
+        gh_log(GH_LOG_INFO, "%s: finishing %d requests", sig == SIGINT ? "SIGINT" : "SIGTERM",
+               gh_server_inflight(server));
+        drain(server, set, v->drain_s);
+    }
+    gh_server_free(&server);
+    gh_registry_free(&models);
+    return status;
+}
+
+int gh_cmd_serve(int argc, char **argv)
+{
+    values v = defaults();
+    gh_err e = {0};
+    sigset_t set;
+    int code = gh_options_parse(&usage, &v, &argc, argv);
+    if (code != GH_OPT_GO_ON)
+        return code;
+    /* Blocked before any thread starts, so that only this one takes them. */
+    signal(SIGPIPE, SIG_IGN);
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    gh_status status = serve(&v, &set, &e);
+    if (status == GH_OK)
+        return 0;
+    gh_cli_fail("serve", status, &e);
+    return status == GH_ARG ? gh_status_exit(GH_ARG) : 1;
+}

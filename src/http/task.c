@@ -1,0 +1,157 @@
+/* Pictures in, replies out: the part of a task endpoint that does not depend on the task. One picture and one
+ * model give the reply itself; several of either give "results". */
+#include "http/task.h"
+
+#include "base/cpu.h"
+
+#include <string.h>
+
+typedef struct answer {
+    const gh_task_spec *spec;
+    gh_app *app;
+    gh_http_request *req;
+    gh_worker *worker;
+    gh_input input;
+    gh_run_options options;
+    gh_model *models[GH_MAX_MODELS]; /* references */
+    int nmodels;
+    double decode_ms, infer_ms; /* sums over all pictures */
+} answer;
+
+uint64_t gh_task_deadline_ms(const gh_app *app, const gh_http_request *req)
+{
+    gh_params p = {.timeout_ms = app->options.deadline_ms};
+    for (size_t i = 0; i < req->nquery; i++)
+        if (gh_params_set(&p, GH_P_TIMEOUT, req->query[i].name, strlen(req->query[i].name),
+                          req->query[i].value, strlen(req->query[i].value), NULL) != GH_OK)
+            break; /* the worker will refuse the request with a sentence */
+    return (uint64_t)(p.timeout_ms < app->options.deadline_ms ? p.timeout_ms : app->options.deadline_ms);
+}
+
+static gh_status check_deadline(const answer *a, gh_err *e)
+{
+    const gh_http_request *req = a->req;
+    if (!req->deadline_ns || gh_now_ns() <= req->deadline_ns)
+        return GH_OK;
+    gh_metrics_reject(a->app->metrics, GH_REJECT_DEADLINE);
+    return gh_fail(e, GH_TIMEOUT, "the deadline of %d ms passed",
+                   (int)((req->deadline_ns - req->received_ns) / 1000000));
+}
+
+/* A form or JSON field names the time limit only now; the clock has been running since the last byte. */
+static void lower_deadline(answer *a)
+{
+    uint64_t asked = a->req->received_ns + (uint64_t)a->input.params.timeout_ms * 1000000;
+    if ((a->input.params.given & GH_P_TIMEOUT) && asked < a->req->deadline_ns)
+        a->req->deadline_ns = asked;
+}
+
+static gh_status add_model(answer *a, const char *name, gh_err *e)
+{
+    gh_registry *all = atomic_load(&a->app->models);
+    gh_model *m = NULL;
+    GH_TRY(name ? gh_registry_find(&m, all, name, e) : gh_registry_default(&m, all, a->spec->task, e));
+    a->models[a->nmodels++] = m;
+    if (m->manifest->task != a->spec->task)
+        return gh_fail(e, GH_ARG, "the model %s is for the task %s, not %s", m->name,
+                       gh_task_name(m->manifest->task), gh_task_name(a->spec->task));
+    return GH_OK;
+}
+
+static gh_status find_models(answer *a, gh_err *e)
+{
+    const gh_params *p = &a->input.params;
+    if (p->nmodels == 0)
+        return add_model(a, NULL, e);
+    for (int i = 0; i < p->nmodels; i++)
+        GH_TRY(add_model(a, p->models[i], e));
+    return GH_OK;
+}
+
+/* Appends the reply of one picture through one model. */
+static gh_status run_model(gh_buf *out, answer *a, const gh_picture *picture, gh_model *model, gh_err *e)
+{
+    gh_result *result = NULL;
+    GH_TRY(check_deadline(a, e));
+    gh_status status = gh_run(&result, a->worker, model, picture->data, picture->len, &a->app->options.limits,
+                              &a->options, e);
+    if (status != GH_OK)
+        return status;
+    double decode = result->decode_ms + result->preproc_ms;
+    a->decode_ms += decode;
+    a->infer_ms += result->infer_ms;
+    gh_metrics_stage(a->app->metrics, GH_STAGE_DECODE, decode);
+    gh_metrics_stage(a->app->metrics, GH_STAGE_INFER, result->infer_ms);
+    gh_metrics_pixels(a->app->metrics, (double)result->width * result->height);
+    status = check_deadline(a, e);
+    if (status == GH_OK)
+        status = gh_result_json(out, result, a->req->queue_ms, NULL, e);
+    gh_result_free(&result);
+    return status;
+}
+
+/* {"results":[...]} of one picture through all models, or the one reply. */
+static gh_status run_picture(gh_buf *out, answer *a, const gh_picture *picture, gh_err *e)
+{
+    if (picture->fault.status != GH_OK)
+        return gh_fail(e, picture->fault.status, "%s", picture->fault.text);
+    if (a->nmodels == 1)
+        return run_model(out, a, picture, a->models[0], e);
+    gh_buf_str(out, "{\"results\":[");
+    for (int i = 0; i < a->nmodels; i++) {
+        gh_buf_str(out, i ? "," : "");
+        GH_TRY(run_model(out, a, picture, a->models[i], e));
+    }
+    gh_buf_str(out, "]}");
+    return GH_OK;
+}
+
+/* Every picture in its place; one that fails gives its error there, and what it had written is taken back. */
+static void run_batch(gh_buf *out, answer *a)
+{
+    gh_buf_str(out, "{\"results\":[");
+    for (size_t i = 0; i < a->input.count; i++) {
+        gh_err e = {0};
+        gh_buf_str(out, i ? "," : "");
+        size_t before = out->len;
+        if (run_picture(out, a, &a->input.pictures[i], &e) == GH_OK)
+            continue;
+        out->len = before;
+        gh_buf_str(out, "{\"error\":");
+        gh_json_string(out, e.text);
+        gh_buf_printf(out, ",\"status\":%d}", gh_status_http(e.status));
+    }
+    gh_buf_str(out, "]}");
+}
+
+static gh_status fill_reply(gh_http_reply *reply, answer *a, gh_err *e)
+{
+    GH_TRY(check_deadline(a, e));
+    GH_TRY(gh_input_read(&a->input, a->req, a->spec->params, e));
+    lower_deadline(a);
+    GH_TRY(find_models(a, e));
+    a->spec->options(&a->options, &a->input.params);
+    if (a->input.batch)
+        run_batch(&reply->body, a);
+    else
+        GH_TRY(run_picture(&reply->body, a, &a->input.pictures[0], e));
+    gh_buf_str(&reply->body, "\n");
+    reply->status = 200;
+    reply->type = "application/json";
+    return GH_OK;
+}
+
+void gh_task_answer(const gh_task_spec *spec, gh_app *app, gh_http_request *req, gh_worker *w,
+                    gh_http_reply *reply)
+{
+    answer a = {.spec = spec, .app = app, .req = req, .worker = w};
+    gh_err e = {0};
+    if (fill_reply(reply, &a, &e) == GH_OK)
+        gh_reply_header(reply, "Server-Timing", "decode;dur=%.3f, queue;dur=%.3f, infer;dur=%.3f",
+                        a.decode_ms, req->queue_ms, a.infer_ms);
+    else
+        gh_reply_error(reply, req, &e);
+    for (int i = 0; i < a.nmodels; i++)
+        gh_model_put(&a.models[i]);
+    gh_input_free(&a.input);
+}

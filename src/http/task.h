@@ -1,0 +1,20 @@
+/* What all task endpoints share: pictures out of the request, models by name, one reply or "results". An
+ * endpoint brings its task, its parameters and how they become options. */
+#ifndef GH_HTTP_TASK_H
+#define GH_HTTP_TASK_H
+
+#include "http/app.h"
+#include "http/input.h"
+
+typedef struct gh_task_spec {
+    gh_task task;
+    unsigned params; /* GH_P_* that the endpoint takes */
+    void (*options)(gh_run_options *out, const gh_params *params);
+} gh_task_spec;
+
+void gh_task_answer(const gh_task_spec *spec, gh_app *app, gh_http_request *req, gh_worker *w,
+                    gh_http_reply *reply);
+/* Milliseconds that the request may take: the server's, or less when the query says so. */
+uint64_t gh_task_deadline_ms(const gh_app *app, const gh_http_request *req);
+
+#endif
