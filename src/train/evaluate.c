@@ -98,6 +98,7 @@ static void run_sample(const run *j, gh_worker *worker, size_t i)
     gh_status status = gh_file_read(&bytes, j->samples[i].path, MAX_PICTURE_BYTES, &e);
     if (status == GH_OK)
         status = gh_run(&r, worker, j->model, bytes.data, bytes.len, NULL, &options, &e);
+    o->failed = status != GH_OK;
     if (status == GH_OK)
         judge(o, r);
     else
@@ -125,7 +126,7 @@ static void add_up(gh_evaluation *ev)
 {
     for (size_t i = 0; i < ev->count; i++) {
         const gh_outcome *o = &ev->outcomes[i];
-        if (o->predicted < 0) {
+        if (o->failed) {
             ev->failed++;
             continue;
         }

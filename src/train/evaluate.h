@@ -8,10 +8,11 @@
 /* What became of one picture. */
 typedef struct gh_outcome {
     int truth;     /* class index */
-    int predicted; /* best class; -1 when the picture failed */
+    int predicted; /* best class; -1 when there is none */
     int rank;      /* place of the truth among the best five, from 0; -1 = not there */
     float score;   /* of the predicted class */
-    char *error;   /* why it failed, or NULL; owned */
+    bool failed;   /* the picture could not be read or run */
+    char *error;   /* why it failed; owned */
 } gh_outcome;
 
 typedef struct gh_evaluation {
