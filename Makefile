@@ -158,6 +158,7 @@ fuzz: $(FUZZERS:%=$(BUILD)/fuzz_%)
 	$(Q)set -e; for f in $(FUZZERS); do \
 	    files=$$(find tests/fuzz/corpus/$$f tests/fuzz/crashes/$$f -type f 2>/dev/null || true); \
 	    echo "== fuzz_$$f: $$(echo "$$files" | grep -c .) inputs"; \
+	    [ -n "$$files" ] || continue; \
 	    $(BUILD)/fuzz_$$f $$files >$(BUILD)/fuzz_$$f.log 2>&1 || { cat $(BUILD)/fuzz_$$f.log; exit 1; }; \
 	done
 
@@ -204,6 +205,7 @@ CFILES = $(shell git ls-files 'src/*.[ch]' 'include/*.h' 'tests/*.[ch]')
 
 .PHONY: lint format format-check install clean
 lint:
+	$(Q)sh tests/lint/selftest.sh
 	$(Q)BUILD=$(BUILD) sh tests/lint/run.sh
 
 format:
