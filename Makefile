@@ -6,8 +6,9 @@ BUILD   ?= .build/fuzz
 SAN     := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
 endif
 BUILD   ?= .build
-CC      ?= gcc
-AR      ?= ar
+ifeq ($(origin CC),default)
+CC      := gcc
+endif
 OPT     ?= -O2
 CFLAGS  ?= $(OPT) -g
 SAN     ?=
@@ -32,12 +33,11 @@ TEST_PACKAGES  := check libsubunit-dev
 
 # ---- what there is ----
 SRC     := $(sort $(wildcard src/*/*.c src/*/*/*.c))
-ifneq ($(filter x86_64% amd64% i686%,$(shell $(CC) -dumpmachine)),)
+ifneq ($(filter x86_64% amd64% i686%,$(shell $(CC) -dumpmachine 2>/dev/null)),)
 KFLAGS  := -DGH_X86=1
 else
 SRC     := $(filter-out src/kernels/avx%,$(SRC))
 endif
-SRC     := $(filter-out $(if $(wildcard api/openapi.json),,src/http/embedded.c),$(SRC))
 APPSRC  := $(filter src/cli/% src/http/% src/web/%,$(SRC))
 LIBSRC  := $(filter-out $(APPSRC),$(SRC))
 obj      = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
@@ -90,7 +90,7 @@ $(BUILD)/commit: FORCE
 	@c=$$(git describe --always --tags --dirty 2>/dev/null || echo unknown); \
 	echo "$$c" | cmp -s - $@ || echo "$$c" > $@
 $(BUILD)/obj/src/tasks/version.o: $(BUILD)/commit
-$(BUILD)/obj/src/tasks/version.o: ISA = -DGH_BUILD='"$(shell cat $(BUILD)/commit)"'
+$(BUILD)/obj/src/tasks/version.o: ISA = -DGH_BUILD='"$(shell cat $(BUILD)/commit 2>/dev/null)"'
 .PHONY: FORCE
 
 # Files that the assembler takes in (.incbin) stand in no .d file.
