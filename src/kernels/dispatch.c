@@ -14,7 +14,16 @@ static pthread_once_t process_once = PTHREAD_ONCE_INIT;
 void gh_kernels_init(gh_kernels *k, uint32_t cpu_flags)
 {
     gh_kernels_init_ref(k);
+#ifdef GH_X86
+    if (!(cpu_flags & GH_CPU_AVX2))
+        return;
+    gh_kernels_init_avx2(k);
+    if (!(cpu_flags & GH_CPU_AVX512))
+        return;
+    gh_kernels_init_avx512(k);
+#else
     (void)cpu_flags;
+#endif
 }
 
 static void init_process(void)

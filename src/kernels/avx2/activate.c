@@ -1,0 +1,4 @@
+/* Element by element, AVX2 level. */
+#include "kernels/avx2/vec.h"
+
+#include "kernels/simd/activate.inc"

@@ -1,0 +1,4 @@
+/* Depthwise convolution, AVX2 level. */
+#include "kernels/avx2/vec.h"
+
+#include "kernels/simd/conv_depthwise.inc"

@@ -1,0 +1,4 @@
+/* 1x1 convolution, AVX2 level. */
+#include "kernels/avx2/vec.h"
+
+#include "kernels/simd/conv_pointwise.inc"

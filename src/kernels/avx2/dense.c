@@ -1,0 +1,4 @@
+/* Dense layer and matrix product, AVX2 level. */
+#include "kernels/avx2/vec.h"
+
+#include "kernels/simd/dense.inc"

@@ -1,0 +1,4 @@
+/* Between layouts, AVX2 level. */
+#include "kernels/avx2/vec.h"
+
+#include "kernels/simd/layout.inc"

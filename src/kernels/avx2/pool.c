@@ -1,0 +1,4 @@
+/* Pooling, AVX2 level. */
+#include "kernels/avx2/vec.h"
+
+#include "kernels/simd/pool.inc"

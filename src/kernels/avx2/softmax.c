@@ -1,0 +1,4 @@
+/* Softmax, AVX2 level. */
+#include "kernels/avx2/vec.h"
+
+#include "kernels/simd/softmax.inc"

@@ -1,0 +1,4 @@
+/* Element by element, AVX-512 level. */
+#include "kernels/avx512/vec.h"
+
+#include "kernels/simd/activate.inc"

@@ -1,0 +1,4 @@
+/* Depthwise convolution, AVX-512 level. */
+#include "kernels/avx512/vec.h"
+
+#include "kernels/simd/conv_depthwise.inc"

@@ -1,0 +1,4 @@
+/* k x k convolution, AVX-512 level. */
+#include "kernels/avx512/vec.h"
+
+#include "kernels/simd/conv_direct.inc"

@@ -1,0 +1,4 @@
+/* First layer, AVX-512 level. */
+#include "kernels/avx512/vec.h"
+
+#include "kernels/simd/conv_first.inc"

@@ -1,0 +1,4 @@
+/* Between layouts, AVX-512 level. */
+#include "kernels/avx512/vec.h"
+
+#include "kernels/simd/layout.inc"

@@ -1,0 +1,4 @@
+/* Peak of multiply-adds, AVX-512 level. */
+#include "kernels/avx512/vec.h"
+
+#include "kernels/simd/peak.inc"

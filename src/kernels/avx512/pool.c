@@ -1,0 +1,4 @@
+/* Pooling, AVX-512 level. */
+#include "kernels/avx512/vec.h"
+
+#include "kernels/simd/pool.inc"
