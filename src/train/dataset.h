@@ -1,58 +1,46 @@
-/* A labelled set of pictures on disk: a folder a class, split folders, or a CSV. Nothing is decoded here but
- * the bytes are read once to know equal pictures. */
+/* Labelled pictures on disk, in the layouts that people have:
+ *   DIR/<class>/picture                       a folder a class
+ *   DIR/{train,val,test}/<class>/picture      the same, split ("valid" and "validation" are val)
+ *   DIR/labels.tsv, or a .tsv file            file, class index, name; with or without a header line
+ *   DIR/labels.csv, or a .csv file            path, label[, split]; with or without a header line
+ * Paths in a table are relative to its folder. Pictures are not opened here. */
 #ifndef GH_TRAIN_DATASET_H
 #define GH_TRAIN_DATASET_H
 
 #include "base/arena.h"
-#include "base/pool.h"
+#include "base/status.h"
 
-#include <stdbool.h>
-#include <stdint.h>
+#include <stddef.h>
 
-#define GH_MAX_CLASSES 65536
-#define GH_MAX_SAMPLES 10000000u
-
-typedef enum gh_part { GH_PART_NONE, GH_PART_TRAIN, GH_PART_VAL, GH_PART_TEST } gh_part;
+typedef enum gh_split { GH_SPLIT_NONE, GH_SPLIT_TRAIN, GH_SPLIT_VAL, GH_SPLIT_TEST, GH_SPLIT_COUNT } gh_split;
 
 typedef struct gh_sample {
-    const char *path;   /* as it can be opened */
-    const float *votes; /* class shares that sum to 1, or NULL when only `label` counts */
-    uint32_t label;     /* class; of votes the largest, ties to the lower index */
-    uint32_t group;     /* pictures of one group stay on one side of a split; UINT32_MAX = none */
-    uint32_t twin;      /* first sample with the same bytes; itself when it is the first */
-    gh_part part;       /* as the data say; GH_PART_NONE where they do not */
-    uint64_t hash[2];   /* XXH3-128 of the file's bytes */
+    const char *path;  /* to open */
+    const char *label; /* name of the class, never NULL */
+    int index;         /* class index where a table gives it, else -1 */
+    gh_split split;
 } gh_sample;
 
 typedef struct gh_dataset {
-    gh_arena *arena;      /* holds paths, names and votes */
-    const char **classes; /* sorted by name (CSV: votes in the order of the columns) */
-    uint32_t nclasses;
-    gh_sample *samples; /* sorted by path */
-    uint32_t nsamples;
-    const char **problems; /* a sentence each: unreadable, no picture, label in conflict with its twin's */
-    uint32_t nproblems;
-    bool parted;      /* the data name their own split */
-    uint64_t hash[2]; /* of all content hashes and labels, in order: names the data in a manifest */
+    gh_arena *arena; /* holds everything below */
+    const char *layout;
+    gh_sample *samples; /* in the order of the table, or sorted by class and path */
+    size_t count, cap;
+    size_t per_split[GH_SPLIT_COUNT];
 } gh_dataset;
 
-typedef struct gh_dataset_options {
-    bool strict;      /* a problem is an error */
-    gh_pool *pool;    /* reads files side by side; may be NULL */
-    const char *base; /* where a CSV's bare names are looked for; NULL = the CSV's folder */
-} gh_dataset_options;
-
-/* Reads DIR/<class>/..., DIR/{train,val|valid,test}/<class>/..., a CSV path,label[,split][,group], a CSV of
- * votes (name, [split], one numeric column a class; sets the votes), or a labels.tsv (file, index, name).
- * GH_NOTFOUND, GH_FORMAT (says what was found and what is accepted), GH_LIMIT. Unreadable files are left out
- * and listed. */
-GH_MUST_CHECK gh_status gh_dataset_open(gh_dataset **out, const char *path, const gh_dataset_options *options,
-                                        gh_err *e);
+/* GH_NOTFOUND, GH_IO; GH_FORMAT with file and line; GH_LIMIT; GH_ARG when no layout fits, saying which there
+ * are. */
+GH_MUST_CHECK gh_status gh_dataset_open(gh_dataset **out, const char *path, gh_err *e);
 void gh_dataset_free(gh_dataset **d);
+const char *gh_split_name(gh_split split);
+/* "train", "val", "valid", "validation" or "test", in any case; else GH_SPLIT_NONE. */
+gh_split gh_split_of(const char *name);
 
-/* Assigns fold[i] in 0 .. k-1 to each sample (UINT32_MAX: not used, where `use` is false), stratified by
- * class, seeded, twins and groups kept together. */
-GH_MUST_CHECK gh_status gh_dataset_folds(uint32_t *fold, const gh_dataset *d, const bool *use, uint32_t k,
-                                         uint64_t seed, gh_err *e);
+/* Adds a sample; all texts are copied. Used by the readers of each layout. */
+GH_MUST_CHECK gh_status gh_dataset_add(gh_dataset *d, const char *path, const char *label, int index,
+                                       gh_split split, gh_err *e);
+/* Reads a .tsv or .csv table into `d`. */
+GH_MUST_CHECK gh_status gh_dataset_table(gh_dataset *d, const char *file, gh_err *e);
 
 #endif

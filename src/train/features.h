@@ -4,7 +4,7 @@
 
 #include "engine/net.h"
 #include "tasks/manifest.h"
-#include "train/dataset.h"
+#include "train/trainset.h"
 
 /* A body cut off: a network whose one output is the feature vector. */
 typedef struct gh_body {
@@ -48,7 +48,7 @@ typedef struct gh_features {
 
 /* Views that `augment` gives for each picture. */
 uint32_t gh_features_views(unsigned augment);
-GH_MUST_CHECK gh_status gh_features_make(gh_features **out, const gh_body *body, const gh_dataset *data,
+GH_MUST_CHECK gh_status gh_features_make(gh_features **out, const gh_body *body, const gh_trainset *data,
                                          const gh_features_options *options, gh_err *e);
 void gh_features_free(gh_features **f);
 

@@ -4,13 +4,23 @@
 
 #include "base/status.h"
 
+#include <stddef.h>
 #include <stdint.h>
 
 typedef struct gh_interval {
-    double value, low, high; /* 0..1; Wilson score interval at 95 % (Wilson 1927) */
+    double low, high; /* 0..1 */
 } gh_interval;
 
-gh_interval gh_wilson(uint64_t right, uint64_t total);
+/* 95 % interval of a share of `right` out of `count` (Wilson, 1927, without continuity correction); 0..1 for
+ * count 0. */
+gh_interval gh_wilson(size_t right, size_t count);
+
+/* A share with its 95 % interval. */
+typedef struct gh_share {
+    uint64_t right, count;
+    double value;
+    gh_interval interval;
+} gh_share;
 
 typedef struct gh_class_metrics {
     uint64_t support, predicted, right;
@@ -22,7 +32,7 @@ typedef struct gh_class_metrics {
 typedef struct gh_metrics {
     uint32_t classes;
     uint64_t n;
-    gh_interval top1, top5;
+    gh_share top1, top5;
     double macro_recall, macro_f1, nll;
     double ece;           /* expected calibration error, GH_CALIBRATION_BINS equal bins (Guo et al. 2017) */
     gh_class_metrics *of; /* one a class */
