@@ -2,6 +2,7 @@
 #include "http/json_scan.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,13 +47,25 @@ static gh_status walk_string(gh_json_span *span, bool *plain, const char *json, 
     return GH_OK;
 }
 
+/* Copies text into what the parser will see. */
+static gh_status keep(gh_json_scan *s, const char *text, size_t len, gh_err *e)
+{
+    if (len > GH_JSON_TEXT - s->text.len)
+        return gh_fail(e, GH_LIMIT,
+                       "the JSON is too large: apart from base64 pictures %zu kB of text are accepted",
+                       GH_JSON_TEXT >> 10);
+    gh_buf_add(&s->text, text, len);
+    return s->text.failed ? gh_fail(e, GH_NOMEM, "memory is short") : GH_OK;
+}
+
 static gh_status take_out(gh_json_scan *s, const gh_json_span *span, gh_err *e)
 {
     if (s->nspans == GH_JSON_SPANS)
         return gh_fail(e, GH_LIMIT, "the JSON has more than %d long strings", GH_JSON_SPANS);
-    gh_buf_printf(&s->text, "\\u0000%zu", s->nspans);
+    char mark[32];
+    int n = snprintf(mark, sizeof mark, "\\u0000%zu", s->nspans);
     s->spans[s->nspans++] = *span;
-    return GH_OK;
+    return keep(s, mark, (size_t)n, e);
 }
 
 static gh_status scan(gh_json_scan *s, const char *json, size_t len, gh_err *e)
@@ -70,25 +83,20 @@ static gh_status scan(gh_json_scan *s, const char *json, size_t len, gh_err *e)
             bool plain;
             GH_TRY(walk_string(&span, &plain, json, len, i + 1, e));
             if (plain && span.len >= GH_JSON_LONG) {
-                gh_buf_add(&s->text, json + from, i + 1 - from);
+                GH_TRY(keep(s, json + from, i + 1 - from, e));
                 GH_TRY(take_out(s, &span, e));
                 from = span.at + span.len;
             }
             i = span.at + span.len;
         }
     }
-    gh_buf_add(&s->text, json + from, len - from);
-    return GH_OK;
+    return keep(s, json + from, len - from, e);
 }
 
 gh_status gh_json_scan_run(gh_json_scan *out, const char *json, size_t len, gh_err *e)
 {
-    gh_json_scan s = {.text.limit = GH_JSON_TEXT};
+    gh_json_scan s = {.nspans = 0};
     gh_status status = scan(&s, json, len, e);
-    if (status == GH_OK && s.text.failed)
-        status = gh_fail(e, GH_LIMIT,
-                         "the JSON is too large: apart from base64 pictures %zu kB of text are accepted",
-                         GH_JSON_TEXT >> 10);
     if (status == GH_OK)
         *out = s;
     else
