@@ -196,6 +196,29 @@ START_TEST(test_callers_at_the_same_time)
 }
 END_TEST
 
+/* A full server: while two threads have entered, each loop is its caller's alone. */
+START_TEST(test_users_at_the_same_time_run_alone)
+{
+    gh_pool *pool = NULL;
+    ck_assert_int_eq(gh_pool_new(&pool, 4, NULL), GH_OK);
+    for (int users = 0; users <= 3; users++) {
+        loop l;
+        memset(&l, 0, sizeof l);
+        for (int i = 0; i < users; i++)
+            gh_pool_enter(pool);
+        gh_pool_for(pool, 100, mark, &l);
+        for (int i = 0; i < users; i++)
+            gh_pool_leave(pool);
+        assert_each_once(&l, 100);
+        ck_assert_int_eq(l.end[0], users > 1 ? 100 : 25);
+        ck_assert_int_eq(l.calls[3], users > 1 ? 0 : 1);
+    }
+    gh_pool_enter(NULL);
+    gh_pool_leave(NULL);
+    gh_pool_free(&pool);
+}
+END_TEST
+
 START_TEST(test_loops_allocate_nothing)
 {
     gh_pool *pool = NULL;
@@ -271,6 +294,7 @@ Suite *gh_suite_pool(void)
     tcase_add_test(t, test_many_short_loops);
     tcase_add_test(t, test_nested_loops_run_alone);
     tcase_add_test(t, test_callers_at_the_same_time);
+    tcase_add_test(t, test_users_at_the_same_time_run_alone);
     tcase_add_test(t, test_loops_allocate_nothing);
     tcase_add_test(t, test_new_refuses);
 #ifndef SANITIZED
