@@ -1,0 +1,266 @@
+/* gharial inspect: what is in a model. The file is read first and shown as it is; then, where this version
+ * can run it, what the engine makes of it. */
+#include "cli/cli.h"
+
+#include "base/mem.h"
+#include "cli/network.h"
+#include "engine/onnx.h"
+#include "tasks/jsontext.h"
+
+#include <stdio.h>
+#include <string.h>
+
+typedef struct values {
+    const char *model, *size;
+    gh_opt_list models;
+    bool json, plan, labels;
+} values;
+
+static const gh_option options[] = {
+    {"model", GH_OPT_STRING, offsetof(values, model), "NAME",
+     "name, folder or .onnx file (the default model)", 0, 0},
+    {"models", GH_OPT_LIST, offsetof(values, models), "DIR", "where names are looked up (models)", 0, 0},
+    {"size", GH_OPT_STRING, offsetof(values, size), "WxH", "input size where the file leaves it open", 0, 0},
+    {"plan", GH_OPT_FLAG, offsetof(values, plan), .help = "the steps with their kernels"},
+    {"labels", GH_OPT_FLAG, offsetof(values, labels), .help = "the labels with their class numbers"},
+    {"json", GH_OPT_FLAG, offsetof(values, json), .help = "one JSON object"},
+    {0},
+};
+
+static const gh_usage usage = {
+    .command = "inspect",
+    .args = "",
+    .about = "Shows a model's inputs, outputs, operators and parameters, and what it takes to run: "
+             "multiply-adds a\n"
+             "picture, memory of activations (one session) and of packed weights (shared).",
+    .example = "gharial inspect --model efficientnet-lite0 --plan",
+    .options = options,
+    .min_args = 0,
+    .max_args = 0,
+};
+
+static json_t *shape_json(const gh_shape *shape)
+{
+    json_t *list = shape->rank < 0 ? json_null() : json_array();
+    for (int i = 0; i < shape->rank; i++)
+        json_array_append_new(list, shape->dims[i] < 0 ? json_null() : json_integer(shape->dims[i]));
+    return list;
+}
+
+static json_t *ports_json(const gh_graph *g, const uint32_t *ids, uint32_t n)
+{
+    json_t *list = json_array();
+    for (uint32_t i = 0; i < n; i++) {
+        const gh_value *v = &g->values[ids[i]];
+        json_array_append_new(list, json_pack("{s:o, s:s, s:o}", "name", gh_json_text(v->name), "type",
+                                              gh_dtype_name(v->type), "shape", shape_json(&v->shape)));
+    }
+    return list;
+}
+
+/* {"Conv": 49, ...} in the order of first use. */
+static json_t *operators_json(const gh_graph *g)
+{
+    json_t *counts = json_object();
+    for (uint32_t i = 0; i < g->nnodes; i++) {
+        const char *type = g->nodes[i].type;
+        json_int_t before = json_integer_value(json_object_get(counts, type));
+        json_object_set_new(counts, type, json_integer(before + 1));
+    }
+    return counts;
+}
+
+static json_t *opsets_json(const gh_graph *g)
+{
+    json_t *list = json_array();
+    for (uint32_t i = 0; i < g->nopsets; i++) {
+        const char *domain = g->opsets[i].domain;
+        json_array_append_new(list,
+                              json_pack("{s:o, s:I}", "domain", gh_json_text(*domain ? domain : "ai.onnx"),
+                                        "version", (json_int_t)g->opsets[i].version));
+    }
+    return list;
+}
+
+/* Elements of the constants that are numbers with a fraction. */
+static json_int_t parameters(const gh_graph *g)
+{
+    json_int_t sum = 0;
+    for (uint32_t i = 0; i < g->nvalues; i++) {
+        const gh_value *v = &g->values[i];
+        size_t count = 0;
+        bool real = v->type == GH_F32 || v->type == GH_F16 || v->type == GH_F64;
+        if (v->data && v->producer == GH_NONE && real && gh_shape_count(&count, &v->shape))
+            sum += (json_int_t)count;
+    }
+    return sum;
+}
+
+static json_t *plan_json(const gh_plan *plan)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < gh_plan_steps(plan); i++) {
+        gh_step_info s = gh_plan_step(plan, i);
+        json_array_append_new(list, json_pack("{s:o, s:o, s:s, s:o, s:I}", "node",
+                                              gh_json_text(s.node ? s.node : ""), "op", gh_json_text(s.op),
+                                              "kernel", s.kernel ? s.kernel : "", "output",
+                                              shape_json(&s.output), "macs", (json_int_t)s.macs));
+    }
+    return list;
+}
+
+static void add_manifest(json_t *o, const gh_manifest *m, bool with_labels)
+{
+    json_object_set_new(o, "model", json_string(m->name));
+    json_object_set_new(o, "version", json_string(m->version));
+    json_object_set_new(o, "task", json_string(gh_task_name(m->task)));
+    if (m->license)
+        json_object_set_new(o, "license", json_string(m->license));
+    json_object_set_new(o, "classes", json_integer((json_int_t)m->nlabels));
+    json_t *labels = json_array();
+    for (size_t i = 0; with_labels && i < m->nlabels; i++)
+        json_array_append_new(labels, gh_json_text(m->labels[i]));
+    if (with_labels)
+        json_object_set(o, "labels", labels);
+    json_decref(labels);
+}
+
+static json_t *describe_file(const gh_network *n, const gh_graph *g, const values *v)
+{
+    json_t *o = json_object();
+    if (n->manifest)
+        add_manifest(o, n->manifest, v->labels);
+    json_object_set_new(o, "ir_version", json_integer(g->ir_version));
+    json_object_set_new(o, "producer", gh_json_text(g->producer ? g->producer : ""));
+    json_object_set_new(o, "opsets", opsets_json(g));
+    json_object_set_new(o, "inputs", ports_json(g, g->inputs, g->ninputs));
+    json_object_set_new(o, "outputs", ports_json(g, g->outputs, g->noutputs));
+    json_object_set_new(o, "nodes", json_integer(g->nnodes));
+    json_object_set_new(o, "operators", operators_json(g));
+    json_object_set_new(o, "parameters", json_integer(parameters(g)));
+    return o;
+}
+
+static void describe_plan(json_t *o, const gh_network *n, const values *v)
+{
+    json_object_set_new(o, "macs", json_integer((json_int_t)gh_plan_macs(n->plan)));
+    json_object_set_new(o, "steps", json_integer((json_int_t)gh_plan_steps(n->plan)));
+    json_object_set_new(o, "arena_bytes", json_integer((json_int_t)gh_plan_arena_bytes(n->plan)));
+    json_object_set_new(o, "packed_bytes", json_integer((json_int_t)gh_net_packed_bytes(n->net)));
+    if (v->plan)
+        json_object_set_new(o, "plan", plan_json(n->plan));
+}
+
+static const char *text(const json_t *o, const char *key)
+{
+    return json_string_value(json_object_get(o, key));
+}
+
+static double number(const json_t *o, const char *key)
+{
+    return json_number_value(json_object_get(o, key));
+}
+
+/* "1x3x?x?" */
+static const char *shape_text(char *out, size_t size, const json_t *shape)
+{
+    size_t i, len = 0;
+    json_t *dim;
+    snprintf(out, size, "unknown");
+    json_array_foreach(shape, i, dim)
+    {
+        char one[24] = "?";
+        if (json_is_integer(dim))
+            snprintf(one, sizeof one, "%lld", (long long)json_integer_value(dim));
+        if (len + strlen(one) + 2 < size)
+            len += (size_t)snprintf(out + len, size - len, "%s%s", i ? "x" : "", one);
+    }
+    return out;
+}
+
+static void print_ports(const char *title, const json_t *ports)
+{
+    size_t i;
+    json_t *port;
+    char shape[80];
+    json_array_foreach(ports, i, port)
+        printf("%-12s %s %s %s\n", title, text(port, "name"), text(port, "type"),
+               shape_text(shape, sizeof shape, json_object_get(port, "shape")));
+}
+
+static void print_plan(const json_t *plan)
+{
+    size_t i;
+    json_t *step;
+    char shape[80];
+    printf("\n%-5s %-20s %-18s %10s  %-18s %s\n", "step", "operator", "kernel", "Mmac", "output", "node");
+    json_array_foreach(plan, i, step)
+        printf("%-5zu %-20s %-18s %10.3f  %-18s %s\n", i, text(step, "op"), text(step, "kernel"),
+               number(step, "macs") / 1e6, shape_text(shape, sizeof shape, json_object_get(step, "output")),
+               text(step, "node"));
+}
+
+static void print_text(const json_t *o)
+{
+    const char *key;
+    size_t i;
+    json_t *item, *operators = json_object_get(o, "operators");
+    if (text(o, "model"))
+        printf("%-12s %s version %s, task %s, %.0f classes%s%s\n", "model", text(o, "model"),
+               text(o, "version"), text(o, "task"), number(o, "classes"), text(o, "license") ? ", " : "",
+               text(o, "license") ? text(o, "license") : "");
+    printf("%-12s IR %.0f, producer '%s'", "onnx", number(o, "ir_version"), text(o, "producer"));
+    json_array_foreach(json_object_get(o, "opsets"), i, item)
+        printf(", %s opset %.0f", text(item, "domain"), number(item, "version"));
+    puts("");
+    print_ports("input", json_object_get(o, "inputs"));
+    print_ports("output", json_object_get(o, "outputs"));
+    printf("%-12s %.0f:", "nodes", number(o, "nodes"));
+    json_object_foreach(operators, key, item) printf(" %s %.0f", key, json_number_value(item));
+    printf("\n%-12s %.0f\n", "parameters", number(o, "parameters"));
+    if (json_object_get(o, "macs")) {
+        printf("%-12s %.1f million multiply-adds in %.0f steps\n", "work", number(o, "macs") / 1e6,
+               number(o, "steps"));
+        printf("%-12s %.2f MB of activations, %.2f MB of packed weights\n", "memory",
+               number(o, "arena_bytes") / 1e6, number(o, "packed_bytes") / 1e6);
+    }
+    if (json_object_get(o, "plan"))
+        print_plan(json_object_get(o, "plan"));
+    json_array_foreach(json_object_get(o, "labels"), i, item) printf("%6zu %s\n", i, json_string_value(item));
+}
+
+/* Shows what could be read; a network that does not load is shown too, and then why. */
+static gh_status inspect(gh_network *n, const values *v, gh_err *e)
+{
+    gh_graph *g = NULL;
+    GH_TRY(gh_onnx_read(&g, n->file, e));
+    json_t *o = describe_file(n, g, v);
+    gh_graph_free(&g);
+    gh_status status = gh_network_load(n, v->size, e);
+    if (status == GH_OK)
+        describe_plan(o, n, v);
+    else
+        json_object_set_new(o, "error", gh_json_text(e->text));
+    if (v->json) {
+        gh_cli_print_json("inspect", o, false);
+    } else {
+        print_text(o);
+        json_decref(o);
+    }
+    return status;
+}
+
+int gh_cmd_inspect(int argc, char **argv)
+{
+    values v = {0};
+    gh_err e = {0};
+    gh_network n = {0};
+    int code = gh_options_parse(&usage, &v, &argc, argv);
+    if (code != GH_OPT_GO_ON)
+        return code;
+    gh_status status = gh_network_find(&n, v.model, &v.models, &e);
+    if (status == GH_OK)
+        status = inspect(&n, &v, &e);
+    gh_network_free(&n);
+    return gh_cli_flush("inspect", status == GH_OK ? 0 : gh_cli_fail("inspect", status, &e));
+}
