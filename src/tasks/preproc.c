@@ -107,18 +107,31 @@ static void fill_colour(uint8_t fill[3], const gh_manifest_input *in, const int 
         fill[order[c]] = (uint8_t)fminf(255, fmaxf(0, roundf(in->mean[c])));
 }
 
+static const int orders[2][3] = {[GH_ORDER_RGB] = {0, 1, 2}, [GH_ORDER_BGR] = {2, 1, 0}};
+
+gh_status gh_preproc_pixels(uint8_t *pixels, const gh_image *image, const gh_manifest_input *in,
+                            const gh_placement *p, gh_err *e)
+{
+    GH_TRY(gh_resize(pixels, p->width, p->height, image, decoded_box(p->box, image), in->filter, e));
+    if (p->width != in->width || p->height != in->height) {
+        uint8_t fill[3];
+        fill_colour(fill, in, orders[in->order]);
+        spread(pixels, p, in->width, in->height, fill);
+    }
+    return GH_OK;
+}
+
+void gh_preproc_normalise(gh_tensor *dst, const uint8_t *pixels, const gh_manifest_input *in)
+{
+    gh_kernels_get()->normalise_u8(dst->data, pixels, in->width * in->height, orders[in->order], in->mean,
+                                   in->scale);
+}
+
 gh_status gh_preproc_run(gh_tensor *dst, const gh_image *image, const gh_manifest_input *in, uint8_t *scratch,
                          gh_err *e)
 {
-    static const int orders[2][3] = {[GH_ORDER_RGB] = {0, 1, 2}, [GH_ORDER_BGR] = {2, 1, 0}};
-    const int *order = orders[in->order];
     gh_placement p = gh_preproc_place(in, image->full_width, image->full_height);
-    GH_TRY(gh_resize(scratch, p.width, p.height, image, decoded_box(p.box, image), in->filter, e));
-    if (p.width != in->width || p.height != in->height) {
-        uint8_t fill[3];
-        fill_colour(fill, in, order);
-        spread(scratch, &p, in->width, in->height, fill);
-    }
-    gh_kernels_get()->normalise_u8(dst->data, scratch, in->width * in->height, order, in->mean, in->scale);
+    GH_TRY(gh_preproc_pixels(scratch, image, in, &p, e));
+    gh_preproc_normalise(dst, scratch, in);
     return GH_OK;
 }

@@ -13,7 +13,7 @@ typedef struct gh_body {
     char *name, *license, *source; /* of the model it came from; source is its JSON, or NULL */
     char *cut;                     /* the value's name */
     size_t width;                  /* features a picture */
-    uint64_t hash[2];              /* XXH3-128 of model.onnx, cut and preprocessing */
+    gh_hash hash;                  /* of model.onnx, cut and preprocessing */
 } gh_body;
 
 /* Opens a model folder or ONNX file and cuts it at value `cut` (NULL: the input of its last dense layer).

@@ -4,6 +4,7 @@
 #define GH_TRAIN_TRAINSET_H
 
 #include "base/arena.h"
+#include "base/hash.h"
 #include "base/pool.h"
 #include "train/dataset.h"
 
@@ -20,7 +21,7 @@ typedef struct gh_example {
     uint32_t group;     /* pictures of one group stay on one side of a split; UINT32_MAX = none */
     uint32_t twin;      /* first sample with the same bytes; itself when it is the first */
     gh_split split;     /* as the data say; GH_SPLIT_NONE where they do not */
-    uint64_t hash[2];   /* XXH3-128 of the file's bytes */
+    gh_hash hash;       /* of the file's bytes */
 } gh_example;
 
 typedef struct gh_trainset {
@@ -31,8 +32,8 @@ typedef struct gh_trainset {
     uint32_t nexamples;
     const char **problems; /* a sentence each: unreadable, no picture, label in conflict with its twin's */
     uint32_t nproblems;
-    bool parted;      /* the data name their own split */
-    uint64_t hash[2]; /* of all content hashes and labels, in order: names the data in a manifest */
+    bool parted;  /* the data name their own split */
+    gh_hash hash; /* of all content hashes and labels, in order: names the data in a manifest */
 } gh_trainset;
 
 typedef struct gh_trainset_options {
