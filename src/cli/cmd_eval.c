@@ -42,6 +42,7 @@ static const gh_usage usage = {
     .options = options,
     .min_args = 0,
     .max_args = 0,
+    .quiet = true,
 };
 
 typedef struct report {

@@ -37,6 +37,7 @@ static const gh_usage usage = {
     .options = options,
     .min_args = 0,
     .max_args = 0,
+    .quiet = true,
 };
 
 static json_t *shape_json(const gh_shape *shape)

@@ -41,6 +41,7 @@ static const gh_usage usage = {
     .options = options,
     .min_args = 1,
     .max_args = -1,
+    .quiet = true,
 };
 
 typedef struct job {

@@ -26,6 +26,7 @@ static const gh_usage usage = {
     .options = options,
     .min_args = 0,
     .max_args = 0,
+    .quiet = true,
 };
 
 /* A loaded library that we link: its file's name behind all links carries the version. */

@@ -21,8 +21,8 @@ typedef struct common_values {
 
 static const gh_option common_options[] = {
     {"log", GH_OPT_STRING, offsetof(common_values, log), "text|json", "form of the log lines (text)", 0, 0},
-    {"log-level", GH_OPT_STRING, offsetof(common_values, log_level), "LEVEL",
-     "error, warn, info or debug (info)", 0, 0},
+    {"log-level", GH_OPT_STRING, offsetof(common_values, log_level), "LEVEL", "error, warn, info or debug", 0,
+     0},
     {"help", GH_OPT_FLAG, offsetof(common_values, help), NULL, "show this", 0, 0},
     {0},
 };
@@ -298,7 +298,7 @@ static int setup_log(const parser *p, const common_values *common)
 {
     static const char *const levels[] = {"error", "warn", "info", "debug"};
     static const char *const forms[] = {"text", "json"};
-    size_t level = GH_LOG_INFO, form = 0;
+    size_t level = p->usage->quiet ? GH_LOG_WARN : GH_LOG_INFO, form = 0;
     if (common->log_level)
         for (level = 0; level < GH_COUNT(levels) && strcmp(levels[level], common->log_level) != 0;)
             level++;

@@ -43,6 +43,7 @@ typedef struct gh_usage {
     const char *example;      /* a whole command line */
     const gh_option *options; /* ended by a row whose name is NULL */
     int min_args, max_args;   /* positional arguments; max_args -1 = any number */
+    bool quiet;               /* log level warn unless the user says otherwise; else info */
 } gh_usage;
 
 /* gh_options_parse: parsed, the command goes on. Any other value is the exit code to return at once. */

@@ -99,6 +99,7 @@ static gh_status run_into(gh_result *r, gh_worker *w, const uint8_t *data, size_
         status = gh_plan_get(&plan, r->model->net, &shape, e);
     if (status == GH_OK)
         status = gh_session_bind(w->session, plan, e);
+    mark = gh_now_ns(); /* a plan is built once; its time belongs to no stage of the picture */
     if (status == GH_OK)
         status = run_image(r, w, image, options, &mark, e);
     gh_plan_put(&plan);
