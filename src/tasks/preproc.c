@@ -62,6 +62,11 @@ gh_placement gh_preproc_place(const gh_manifest_input *in, int width, int height
     return p;
 }
 
+/* Measured with EfficientNet-Lite0 on 200 ImageNet photos enlarged fourfold, with noise of 8 levels (2000 x
+ * 1500, JPEG quality 88), against full decoding, which has 180 right: margin 1 gives the same best class for
+ * 197 of them (179 right, a probability moves by up to 0.10), margin 2 for 199 (181 right, median 0.003, at
+ * most 0.054) and decodes in two thirds of the time. At their own size one of the 200 is large enough, and
+ * moves by 0.002. */
 void gh_preproc_min_size(int *min_width, int *min_height, const gh_manifest_input *in, int width, int height)
 {
     *min_width = *min_height = 0;
