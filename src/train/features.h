@@ -2,27 +2,9 @@
 #ifndef GH_TRAIN_FEATURES_H
 #define GH_TRAIN_FEATURES_H
 
-#include "engine/net.h"
-#include "tasks/manifest.h"
+#include "train/body.h"
 #include "train/trainset.h"
-
-/* A body cut off: a network whose one output is the feature vector. */
-typedef struct gh_body {
-    gh_net *net;
-    gh_manifest_input input;
-    char *name, *license, *source; /* of the model it came from; source is its JSON, or NULL */
-    char *cut;                     /* the value's name */
-    size_t width;                  /* features a picture */
-    gh_hash hash;                  /* of model.onnx, cut and preprocessing */
-} gh_body;
-
-/* Opens a model folder or ONNX file and cuts it at value `cut` (NULL: the input of its last dense layer).
- * GH_NOTFOUND lists the cuts there are; GH_UNSUPPORTED when the body has two inputs. */
-GH_MUST_CHECK gh_status gh_body_open(gh_body **out, const char *path, const char *cut, gh_err *e);
-void gh_body_free(gh_body **b);
-
-/* Views of a picture. Bits may be combined; each adds views. */
-enum { GH_AUGMENT_FLIP = 1, GH_AUGMENT_CROP = 2, GH_AUGMENT_COLOUR = 4 };
+#include "train/views.h"
 
 typedef struct gh_features_options {
     unsigned augment;
@@ -30,11 +12,13 @@ typedef struct gh_features_options {
     uint64_t cache_bytes; /* the least recently used files go beyond it; 0 = 2 GB */
     gh_pool *pool;        /* pictures side by side */
     uint64_t seed;        /* of random views */
-    bool progress;        /* a bar or lines on stderr */
+    volatile const bool
+        *stop;     /* set by a signal: GH_INTERRUPTED, what is done stays in the cache; may be NULL */
+    bool progress; /* a bar or lines on stderr */
 } gh_features_options;
 
-/* Row-major floats. Rows that could not be computed (broken picture, NaN) are left out: row_of says which are
- * there. */
+/* Row-major floats, in the order of the examples, all views of one after another. A picture that could not be
+ * computed (broken, or features that are not finite) has no rows. */
 typedef struct gh_features {
     float *x; /* rows * width */
     size_t rows, width;
@@ -46,8 +30,8 @@ typedef struct gh_features {
     char **problems;  /* a sentence for each failed picture */
 } gh_features;
 
-/* Views that `augment` gives for each picture. */
-uint32_t gh_features_views(unsigned augment);
+/* GH_INTERRUPTED keeps what is done in the cache. Pictures that fail are counted and named in `problems`;
+ * GH_FORMAT when all of them do. The result does not depend on the number of threads. */
 GH_MUST_CHECK gh_status gh_features_make(gh_features **out, const gh_body *body, const gh_trainset *data,
                                          const gh_features_options *options, gh_err *e);
 void gh_features_free(gh_features **f);
