@@ -11,15 +11,34 @@
 
 enum { SIGNATURE = 8, CHUNK_FRAME = 12, CHUNK_LIMIT = 1 << 16 /* PLTE and tRNS need 768 */ };
 
-static void *spng_realloc_bytes(void *p, size_t size)
+/* zlib, called by libspng, may report a failed allocation as broken data; so it is noted here. */
+static _Thread_local bool memory_short;
+
+static void *noted(void *p)
 {
-    return gh_realloc(p, size, 1);
+    memory_short |= p == NULL;
+    return p;
+}
+
+static void *noted_alloc(size_t size)
+{
+    return noted(gh_alloc(size));
+}
+
+static void *noted_realloc(void *p, size_t size)
+{
+    return noted(gh_realloc(p, size, 1));
+}
+
+static void *noted_calloc(size_t n, size_t size)
+{
+    return noted(gh_calloc(n, size));
 }
 
 static spng_ctx *new_context(int flags)
 {
-    struct spng_alloc alloc = {
-        .malloc_fn = gh_alloc, .realloc_fn = spng_realloc_bytes, .calloc_fn = gh_calloc, .free_fn = gh_free};
+    struct spng_alloc alloc = {noted_alloc, noted_realloc, noted_calloc, gh_free};
+    memory_short = false;
     return spng_ctx_new2(&alloc, flags);
 }
 
@@ -67,15 +86,19 @@ static int source_read(spng_ctx *ctx, void *user, void *dest, size_t length)
 
 static gh_status fail_spng(int code, const char *doing, gh_err *e)
 {
-    switch (code) {
-    case SPNG_EMEM:
+    if (memory_short || code == SPNG_EMEM)
         return gh_fail(e, GH_NOMEM, "memory ran out %s the PNG", doing);
-    case SPNG_IO_EOF:
-    case SPNG_EIDAT_TOO_SHORT:
+    if (code == SPNG_IO_EOF || code == SPNG_EIDAT_TOO_SHORT)
         return gh_fail(e, GH_FORMAT, "the PNG ends before its picture is complete");
-    default:
-        return gh_fail(e, GH_FORMAT, "%s the PNG failed: %s", doing, spng_strerror(code));
-    }
+    return gh_fail(e, GH_FORMAT, "%s the PNG failed: %s", doing, spng_strerror(code));
+}
+
+/* Reads on to the end, past the checksum of the last pixels, which the library has not looked at yet. A file
+ * that stops before its end marker is let pass: the picture is whole. */
+static int check_rest(spng_ctx *ctx)
+{
+    int code = spng_decode_chunks(ctx);
+    return code == SPNG_IO_EOF ? 0 : code;
 }
 
 static int decode_into(gh_image *image, source *s, spng_ctx *ctx, int channels)
@@ -93,6 +116,8 @@ static int decode_into(gh_image *image, source *s, spng_ctx *ctx, int channels)
         code = SPNG_EBUFSIZ;
     if (code == 0)
         code = spng_decode_image(ctx, image->pixels, have, format, channels == 4 ? SPNG_DECODE_TRNS : 0);
+    if (code == 0)
+        code = check_rest(ctx);
     return code;
 }
 

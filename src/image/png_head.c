@@ -44,10 +44,10 @@ gh_status gh_png_probe(gh_image_info *out, const uint8_t *data, size_t len, gh_e
     if (len >= 8 && memcmp(data, "\x89PNG\r\n\x1a\n", 8) != 0)
         return gh_fail(e, GH_FORMAT,
                        "the PNG's signature is damaged, as when a text conversion changes line ends");
+    if (len >= 16 && memcmp(data + 12, "CgBI", 4) == 0)
+        return gh_fail(e, GH_UNSUPPORTED, "an iPhone-optimised PNG (CgBI); standard PNG is accepted");
     if (len < 8 + CHUNK_FRAME + IHDR_SIZE)
         return gh_fail(e, GH_FORMAT, "the PNG ends inside its header, after %zu bytes", len);
-    if (memcmp(data + 12, "CgBI", 4) == 0)
-        return gh_fail(e, GH_UNSUPPORTED, "an iPhone-optimised PNG (CgBI); standard PNG is accepted");
     if (gh_be32(data + 8) != IHDR_SIZE || memcmp(data + 12, "IHDR", 4) != 0)
         return gh_fail(e, GH_FORMAT, "the PNG does not begin with its header chunk");
     uint32_t width = gh_be32(ihdr), height = gh_be32(ihdr + 4);

@@ -15,6 +15,8 @@ enum { WEIGHT_BITS = 32 - 8 - 2, CHANNELS = 3 };
  * weights cannot carry a sum out of 32 bits; no picture of a real camera comes near. */
 enum { MAX_COUNT = 1 << 22, MAX_WEIGHTS = 1 << 24 };
 
+enum { STRIP_BYTES = 8 << 20 };
+
 /* Output sample i is the weighted sum of source samples first[i] .. first[i] + count[i] - 1. */
 typedef struct taps {
     int *first, *count;
@@ -119,26 +121,65 @@ static uint8_t to_byte(int32_t sum)
     return (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v);
 }
 
-static void across(uint8_t *dst, const uint8_t *src, const taps *t)
+/* Two rows at a time: six independent sums keep the multiplier busy, and each weight is loaded once for both.
+ */
+static void across_pair(uint8_t *dst, size_t dst_stride, const uint8_t *src, size_t src_stride, const taps *t)
 {
     for (int i = 0; i < t->size; i++, dst += CHANNELS) {
-        const uint8_t *s = src + (size_t)t->first[i] * CHANNELS;
-        const int32_t *w = t->weight + (size_t)i * (size_t)t->most;
-        int32_t r = 1 << (WEIGHT_BITS - 1), g = r, b = r;
-        for (int j = 0; j < t->count[i]; j++, s += CHANNELS) {
-            r += s[0] * w[j];
-            g += s[1] * w[j];
-            b += s[2] * w[j];
+        const uint8_t *s = src + (size_t)t->first[i] * CHANNELS, *z = s + src_stride;
+        const int32_t *w = t->weight + (size_t)i * (size_t)t->most, *end = w + t->count[i];
+        int32_t half = 1 << (WEIGHT_BITS - 1);
+        int32_t r0 = half, g0 = half, b0 = half, r1 = half, g1 = half, b1 = half;
+        for (; w < end; w++, s += CHANNELS, z += CHANNELS) {
+            int32_t k = *w;
+            r0 += s[0] * k;
+            g0 += s[1] * k;
+            b0 += s[2] * k;
+            r1 += z[0] * k;
+            g1 += z[1] * k;
+            b1 += z[2] * k;
         }
-        dst[0] = to_byte(r);
-        dst[1] = to_byte(g);
-        dst[2] = to_byte(b);
+        uint8_t *d = dst + dst_stride;
+        dst[0] = to_byte(r0);
+        dst[1] = to_byte(g0);
+        dst[2] = to_byte(b0);
+        d[0] = to_byte(r1);
+        d[1] = to_byte(g1);
+        d[2] = to_byte(b1);
     }
+}
+
+static void across(uint8_t *dst, size_t dst_stride, const uint8_t *src, size_t src_stride, int rows,
+                   const taps *t)
+{
+    int y = 0;
+    for (; y + 2 <= rows; y += 2)
+        across_pair(dst + (size_t)y * dst_stride, dst_stride, src + (size_t)y * src_stride, src_stride, t);
+    if (y < rows) /* the last of an odd number, as a pair with itself */
+        across_pair(dst + (size_t)y * dst_stride, 0, src + (size_t)y * src_stride, 0, t);
+}
+
+/* LANES columns at a time, so that the sums stay in registers and compilers see a loop of fixed length. */
+enum { LANES = 16 };
+
+static void down_lanes(uint8_t *dst, const uint8_t *src, size_t stride, const int32_t *w, int count)
+{
+    int32_t sum[LANES];
+    for (int i = 0; i < LANES; i++)
+        sum[i] = 1 << (WEIGHT_BITS - 1);
+    for (int j = 0; j < count; j++, src += stride)
+        for (int i = 0; i < LANES; i++)
+            sum[i] += src[i] * w[j];
+    for (int i = 0; i < LANES; i++)
+        dst[i] = to_byte(sum[i]);
 }
 
 static void down(uint8_t *dst, const uint8_t *src, size_t stride, const int32_t *w, int count)
 {
-    for (size_t x = 0; x < stride; x++) {
+    size_t x = 0;
+    for (; x + LANES <= stride; x += LANES)
+        down_lanes(dst + x, src + x, stride, w, count);
+    for (; x < stride; x++) {
         int32_t sum = 1 << (WEIGHT_BITS - 1);
         for (int j = 0; j < count; j++)
             sum += src[x + (size_t)j * stride] * w[j];
@@ -146,19 +187,34 @@ static void down(uint8_t *dst, const uint8_t *src, size_t stride, const int32_t 
     }
 }
 
-/* The rows that the second pass needs, resampled across, then each output row from them. */
+/* A strip of output columns [from, from + n): the rows that the second pass needs, resampled across, then
+ * each output row from them. `rows` has room for these. */
+static void resample_strip(uint8_t *dst, uint8_t *rows, const gh_image *src, const taps *all, int from, int n,
+                           const taps *v)
+{
+    taps h = {all->first + from, all->count + from, all->weight + (size_t)from * (size_t)all->most, n,
+              all->most};
+    size_t stride = (size_t)src->width * CHANNELS, strip = (size_t)n * CHANNELS;
+    int top = v->first[0], bottom = v->first[v->size - 1] + v->count[v->size - 1];
+    across(rows, strip, src->pixels + (size_t)top * stride, stride, bottom - top, &h);
+    for (int y = 0; y < v->size; y++)
+        down(dst + ((size_t)y * (size_t)all->size + (size_t)from) * CHANNELS,
+             rows + (size_t)(v->first[y] - top) * strip, strip, v->weight + (size_t)y * (size_t)v->most,
+             v->count[y]);
+}
+
+/* Strips bound the memory between the passes: going across first would need 1.2 GB to turn 1 x 20,000 pixels
+ * into 20,000 x 1. */
 static gh_status resample(uint8_t *dst, const gh_image *src, const taps *h, const taps *v, gh_err *e)
 {
-    size_t stride = (size_t)src->width * CHANNELS, out_stride = (size_t)h->size * CHANNELS;
-    int top = v->first[0], bottom = v->first[v->size - 1] + v->count[v->size - 1];
-    uint8_t *rows = gh_calloc((size_t)(bottom - top), out_stride);
+    size_t column = (size_t)(v->first[v->size - 1] + v->count[v->size - 1] - v->first[0]) * CHANNELS;
+    size_t fit = STRIP_BYTES / column;
+    int columns = fit < 1 ? 1 : fit < (size_t)h->size ? (int)fit : h->size;
+    uint8_t *rows = gh_alloc(column * (size_t)columns);
     if (rows == NULL)
         return gh_fail(e, GH_NOMEM, "memory ran out resizing a picture");
-    for (int y = top; y < bottom; y++)
-        across(rows + (size_t)(y - top) * out_stride, src->pixels + (size_t)y * stride, h);
-    for (int y = 0; y < v->size; y++)
-        down(dst + (size_t)y * out_stride, rows + (size_t)(v->first[y] - top) * out_stride, out_stride,
-             v->weight + (size_t)y * (size_t)v->most, v->count[y]);
+    for (int x = 0; x < h->size; x += columns)
+        resample_strip(dst, rows, src, h, x, h->size - x < columns ? h->size - x : columns, v);
     gh_free(rows);
     return GH_OK;
 }
