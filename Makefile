@@ -130,11 +130,12 @@ unit: $(BUILD)/unit
 check: check-inputs
 	$(MAKE) $(JOBS) check-run
 
-# Models and photos one after the other: both may make the same Python environment.
+# Models, photos and vectors one after the other: all may make the same Python environment.
 check-inputs: deps-test
 	$(MAKE) $(JOBS) all
 	$(MAKE) models
 	$(MAKE) photos
+	$(MAKE) vectors
 
 # The fuzz corpora, then each Check program; the unit tests, and so a summary of Check, come last.
 check-run: all $(CHECKS) fuzz
@@ -167,12 +168,16 @@ fuzz: $(FUZZERS:%=$(BUILD)/fuzz_%)
 	done
 
 # ---- models, photos, serving, measuring ----
-.PHONY: models photos serve bench
+.PHONY: models photos vectors serve bench
 models: $(BUILD)/gharial
 	$(Q)GHARIAL=$(BUILD)/gharial sh models/fetch.sh $(MODELS)
 
 photos:
 	$(Q)sh models/fetch.sh photos
+
+# The ONNX project's own test vectors, into .build/onnx-vectors.
+vectors:
+	$(Q)sh tests/onnx/fetch.sh
 
 serve: deps
 	$(MAKE) $(JOBS) all
