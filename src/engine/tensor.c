@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Those beyond GH_U64 are only named, for messages. */
 static const struct {
     const char *name;
     size_t size;
@@ -14,7 +15,10 @@ static const struct {
     [GH_I8] = {"int8", 1},         [GH_U16] = {"uint16", 2},  [GH_I16] = {"int16", 2},
     [GH_I32] = {"int32", 4},       [GH_I64] = {"int64", 8},   [GH_STRING] = {"string", 0},
     [GH_BOOL] = {"bool", 1},       [GH_F16] = {"float16", 2}, [GH_F64] = {"float64", 8},
-    [GH_U32] = {"uint32", 4},      [GH_U64] = {"uint64", 8},
+    [GH_U32] = {"uint32", 4},      [GH_U64] = {"uint64", 8},  [14] = {"complex64", 0},
+    [15] = {"complex128", 0},      [16] = {"bfloat16", 0},    [17] = {"float8e4m3fn", 0},
+    [18] = {"float8e4m3fnuz", 0},  [19] = {"float8e5m2", 0},  [20] = {"float8e5m2fnuz", 0},
+    [21] = {"uint4", 0},           [22] = {"int4", 0},
 };
 
 size_t gh_dtype_size(gh_dtype type)

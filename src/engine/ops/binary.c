@@ -22,6 +22,8 @@ static gh_status binary_infer(gh_io *io)
 {
     gh_dtype type = io->in[0].type;
     GH_TRY(gh_io_need(io, 0, GH_UNKNOWN, -1));
+    if (io->nin != 2) /* Min and Max take any number in ONNX */
+        return gh_io_fail(io, GH_UNSUPPORTED, "%u inputs; gharial runs it on 2", io->nin);
     GH_TRY(gh_io_need(io, 1, type, -1));
     if (type != GH_F32 && type != GH_I64 && type != GH_I32)
         return gh_io_fail(io, GH_UNSUPPORTED, "%s is not computed; float32, int64 and int32 are",
@@ -184,12 +186,13 @@ static gh_status binary_run_blocked(gh_exec *x)
 
 static const gh_blocked binary_blocked = {binary_prepare, binary_run_blocked};
 
-#define ROW(type, since)                                                                                     \
+#define ROW(type, since, least, most)                                                                        \
     {                                                                                                        \
-        type, "", since, 0, GH_OP_INPLACE | GH_OP_FUSES, 2, 2, 1, binary_infer, binary_run, &binary_blocked, \
-            NULL                                                                                             \
+        type, "", since, 0, GH_OP_INPLACE | GH_OP_FUSES, least, most, 1, binary_infer, binary_run,           \
+            &binary_blocked, NULL                                                                            \
     }
 
-const gh_op gh_ops_binary[] = {ROW("Add", 7), ROW("Sub", 7), ROW("Mul", 7),
-                               ROW("Div", 7), ROW("Min", 8), ROW("Max", 8)};
+const gh_op gh_ops_binary[] = {ROW("Add", 7, 2, 2),          ROW("Sub", 7, 2, 2),
+                               ROW("Mul", 7, 2, 2),          ROW("Div", 7, 2, 2),
+                               ROW("Min", 8, 1, UINT32_MAX), ROW("Max", 8, 1, UINT32_MAX)};
 const size_t gh_ops_binary_count = GH_COUNT(gh_ops_binary);

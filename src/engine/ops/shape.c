@@ -141,10 +141,23 @@ static gh_status unsqueeze_infer(gh_io *io)
 static gh_status identity_infer(gh_io *io)
 {
     GH_TRY(gh_io_need(io, 0, GH_UNKNOWN, -1));
-    if (io->nout > 1)
-        return gh_io_fail(io, GH_UNSUPPORTED, "the mask of a dropout is not given");
     io->out[0] = (gh_tensor){.type = io->in[0].type, .shape = io->in[0].shape};
     return GH_OK;
+}
+
+/* Inference only: since opset 12 input 2 may ask for training, in which elements are dropped at random. */
+static gh_status dropout_infer(gh_io *io)
+{
+    size_t count = 0;
+    if (io->nout > 1)
+        return gh_io_fail(io, GH_UNSUPPORTED, "the mask of a dropout is not given");
+    if (gh_has(io, 2)) {
+        GH_TRY(gh_io_need(io, 2, GH_BOOL, -1));
+        bool known = io->in[2].data && gh_shape_count(&count, &io->in[2].shape) && count == 1;
+        if (!known || *(const uint8_t *)io->in[2].data)
+            return gh_io_fail(io, GH_UNSUPPORTED, "training mode is not run; export the model for inference");
+    }
+    return identity_infer(io);
 }
 
 /* start and end of the attributes, clamped to 0..rank as ONNX says. */
@@ -238,7 +251,7 @@ const gh_op gh_ops_shape[] = {
     VIEW("Squeeze", 1, 0, 2, 1, squeeze_infer),
     VIEW("Unsqueeze", 1, 0, 2, 1, unsqueeze_infer),
     VIEW("Identity", 1, 0, 1, 1, identity_infer),
-    VIEW("Dropout", 1, 0, 3, 2, identity_infer),
+    VIEW("Dropout", 1, 0, 3, 2, dropout_infer),
     {"Shape", "", 1, 0, GH_OP_SHAPE, 1, 1, 1, shape_infer, shape_run, NULL, NULL},
     {"Constant", "", 1, 0, 0, 0, 0, 1, constant_infer, constant_run, NULL, NULL},
 };
