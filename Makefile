@@ -185,7 +185,11 @@ serve: deps
 	$(MAKE) photos
 	$(BUILD)/gharial serve --models models
 
-bench: all
+# Each tests/bench/NAME.c is a program of its own, bench-NAME.
+$(BUILD)/bench-%: $(BUILD)/obj/tests/bench/%.o $(BUILD)/libgharial.a
+	$(Q)$(LINK) $(LIBS)
+
+bench: all $(patsubst tests/bench/%.c,$(BUILD)/bench-%,$(wildcard tests/bench/*.c))
 	$(Q)BUILD=$(BUILD) sh tests/bench/run.sh
 
 # ---- packages: does nothing, and needs no network, when all is there ----

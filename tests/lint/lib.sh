@@ -12,7 +12,7 @@ list_files() {
   fi
 }
 
-# The same, C sources and headers only.
+# The same, C sources, headers and what they take in.
 list_c() {
-  list_files "$@" | grep '\.[ch]$'
+  list_files "$@" | grep '\.\([ch]\|inc\)$'
 }
