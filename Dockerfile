@@ -1,0 +1,29 @@
+# gharial in two stages: the first builds and fetches the models, the second holds what runs.
+#   docker build -t gharial .
+FROM debian:bookworm-slim AS build
+RUN apt-get update -q && apt-get install -yq --no-install-recommends make && rm -rf /var/lib/apt/lists/*
+WORKDIR /gharial
+COPY Makefile ./
+RUN make deps && rm -rf /var/lib/apt/lists/*
+COPY include include
+COPY api api
+COPY src src
+RUN make all
+COPY models models
+RUN make models && strip -o /usr/local/bin/gharial .build/gharial
+
+FROM debian:bookworm-slim
+# libopenblas0-pthread alone, without its Fortran and LAPACK alternatives
+RUN apt-get update -q \
+ && apt-get install -yq --no-install-recommends libmicrohttpd12 libjansson4 libjpeg62-turbo libspng0 libwebp7 \
+      libxxhash0 libopenblas0-pthread \
+ && rm -rf /var/lib/apt/lists/*
+COPY --from=build /usr/local/bin/gharial /usr/local/bin/gharial
+COPY --from=build /gharial/models /models
+USER 65534:65534
+EXPOSE 8080
+# Inside the container every address is its own: who may reach it is decided by what the port is published to.
+ENV GHARIAL_LISTEN=0.0.0.0:8080 GHARIAL_INSECURE=1 GHARIAL_MODELS=/models
+HEALTHCHECK --interval=10s --timeout=3s --start-period=5s CMD ["gharial", "health", "--listen", "127.0.0.1:8080"]
+ENTRYPOINT ["gharial"]
+CMD ["serve"]
