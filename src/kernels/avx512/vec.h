@@ -24,6 +24,14 @@ static inline vf v_load(const float *p)
     return _mm512_loadu_ps(p);
 }
 
+/* A load that stays one load: compilers like to repeat it as an operand of each instruction that uses it. */
+static inline vf v_load_once(const float *p)
+{
+    vf x = _mm512_loadu_ps(p);
+    __asm__("" : "+v"(x));
+    return x;
+}
+
 static inline void v_store(float *p, vf x)
 {
     _mm512_storeu_ps(p, x);

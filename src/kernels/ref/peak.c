@@ -9,7 +9,7 @@ double gh_kernel_fma_peak_ref(uint64_t iterations)
     float acc[LANES], sum = 0;
     const float scale = 0.999f, step = 0.001f;
     for (int l = 0; l < LANES; l++)
-        acc[l] = (float)l;
+        acc[l] = (float)l + 2; /* 1 would stay 1, and compilers see that */
     for (uint64_t i = 0; i < iterations; i++)
         for (int l = 0; l < LANES; l++)
             acc[l] = acc[l] * scale + step;
