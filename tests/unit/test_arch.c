@@ -1,0 +1,264 @@
+/* Networks built from a table: nodes, padding, folded weights, and the message about a checkpoint that does
+ * not fit. The checkpoints here have tensors of full size on storages of one number (stride 0). */
+#include "unit/checkpoint.h"
+#include "unit/suites.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "import/arch.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { MOST = 1000, CLASSES = 7 };
+
+/* Weights, gamma, beta, mean, variance: what every tensor of that kind holds. */
+static const float WEIGHT = 0.5f, GAMMA = 3, BETA = 0.25f, MEAN = -2, VARIANCE = 4;
+
+static ck_tensor tensors[MOST];
+static char names[MOST][64];
+static size_t count;
+static gh_buf bytes;
+static gh_torch *weights;
+static gh_graph *g;
+static gh_err e;
+
+static void setup(void)
+{
+    gh_log_setup(GH_LOG_ERROR, false);
+    count = 0;
+    bytes = (gh_buf){0};
+    weights = NULL;
+    g = NULL;
+    e = (gh_err){0};
+}
+
+static void teardown(void)
+{
+    gh_graph_free(&g);
+    gh_torch_free(&weights);
+    gh_buf_free(&bytes);
+    gh_log_setup(GH_LOG_INFO, false);
+}
+
+static void add(const char *module, const char *name, const float *value, size_t rank, const int64_t *dims)
+{
+    ck_assert_uint_lt(count, MOST);
+    snprintf(names[count], sizeof names[count], "%s.%s", module, name);
+    ck_tensor *t = &tensors[count];
+    *t = (ck_tensor){.name = names[count], .rank = rank, .strided = true, .data = value, .bytes = 4};
+    for (size_t i = 0; i < rank; i++)
+        t->dims[i] = dims[i];
+    count++;
+}
+
+static void add_conv(const char *conv, const char *bn, int out, int in, int kernel)
+{
+    static const int64_t tracked = 9;
+    add(conv, "weight", &WEIGHT, 4, (int64_t[]){out, in, kernel, kernel});
+    add(bn, "weight", &GAMMA, 1, (int64_t[]){out});
+    add(bn, "bias", &BETA, 1, (int64_t[]){out});
+    add(bn, "running_mean", &MEAN, 1, (int64_t[]){out});
+    add(bn, "running_var", &VARIANCE, 1, (int64_t[]){out});
+    add(bn, "num_batches_tracked", NULL, 0, NULL);
+    tensors[count - 1].storage = "LongStorage";
+    tensors[count - 1].data = &tracked;
+    tensors[count - 1].bytes = tensors[count - 1].size = 8;
+}
+
+static void add_block(int i, int in, int out, int kernel, int expand)
+{
+    char conv[40], bn[40];
+    int wide = in * expand;
+    if (expand > 1) {
+        snprintf(conv, sizeof conv, "_blocks.%d._expand_conv", i);
+        snprintf(bn, sizeof bn, "_blocks.%d._bn0", i);
+        add_conv(conv, bn, wide, in, 1);
+    }
+    snprintf(conv, sizeof conv, "_blocks.%d._depthwise_conv", i);
+    snprintf(bn, sizeof bn, "_blocks.%d._bn1", i);
+    add_conv(conv, bn, wide, 1, kernel);
+    snprintf(conv, sizeof conv, "_blocks.%d._project_conv", i);
+    snprintf(bn, sizeof bn, "_blocks.%d._bn2", i);
+    add_conv(conv, bn, out, wide, 1);
+}
+
+/* Channels and blocks of the seven stages, written out, not computed. */
+typedef struct plan {
+    const char *arch;
+    int channels[7], blocks[7], size;
+} plan;
+
+static const plan plans[] = {
+    {"efficientnet-lite0", {16, 24, 40, 80, 112, 192, 320}, {1, 2, 2, 3, 3, 4, 1}, 224},
+    {"efficientnet-lite1", {16, 24, 40, 80, 112, 192, 320}, {1, 3, 3, 4, 4, 5, 1}, 240},
+    {"efficientnet-lite2", {16, 24, 48, 88, 120, 208, 352}, {1, 3, 3, 4, 4, 5, 1}, 260},
+    {"efficientnet-lite3", {24, 32, 48, 96, 136, 232, 384}, {1, 3, 3, 5, 5, 6, 1}, 280},
+    {"efficientnet-lite4", {24, 32, 56, 112, 160, 272, 448}, {1, 4, 4, 6, 6, 8, 1}, 300},
+};
+
+static void make_tensors(const plan *p)
+{
+    static const int kernels[7] = {3, 3, 5, 3, 5, 5, 3};
+    int block = 0, in = 32;
+    add_conv("_conv_stem", "_bn0", 32, 3, 3);
+    for (int s = 0; s < 7; s++)
+        for (int k = 0; k < p->blocks[s]; k++, in = p->channels[s])
+            add_block(block++, in, p->channels[s], kernels[s], s ? 6 : 1);
+    add_conv("_conv_head", "_bn1", 1280, in, 1);
+    add("_fc", "weight", &WEIGHT, 2, (int64_t[]){CLASSES, 1280});
+    add("_fc", "bias", &BETA, 1, (int64_t[]){CLASSES});
+}
+
+static gh_status build(const char *arch)
+{
+    bytes.len = 0;
+    ck_old(&bytes, tensors, count);
+    gh_torch_free(&weights);
+    ck_assert_msg(gh_torch_open_bytes(&weights, bytes.data, bytes.len, &e) == GH_OK, "%s", e.text);
+    return gh_arch_build(&g, arch, weights, &e);
+}
+
+static const gh_node *node(const char *name)
+{
+    for (uint32_t i = 0; i < g->nnodes; i++)
+        if (strcmp(g->nodes[i].name, name) == 0)
+            return &g->nodes[i];
+    ck_abort_msg("there is no node %s", name);
+    return NULL;
+}
+
+static void assert_window(const char *name, int kernel, int stride, int before, int after, int groups)
+{
+    const gh_node *n = node(name);
+    const gh_attr *k = gh_node_attr(n, "kernel_shape"), *s = gh_node_attr(n, "strides"),
+                  *p = gh_node_attr(n, "pads");
+    ck_assert(k && s && p && k->count == 2 && s->count == 2 && p->count == 4);
+    for (int i = 0; i < 2; i++) {
+        ck_assert_int_eq(k->ints[i], kernel);
+        ck_assert_int_eq(s->ints[i], stride);
+        ck_assert_int_eq(p->ints[i], before);
+        ck_assert_int_eq(p->ints[2 + i], after);
+    }
+    ck_assert_int_eq(gh_node_int(n, "group", 1), groups);
+}
+
+START_TEST(test_lite0)
+{
+    make_tensors(&plans[0]);
+    ck_assert_uint_eq(count, 296); /* as many as the published checkpoint has */
+    ck_assert_msg(build("efficientnet-lite0") == GH_OK, "%s", e.text);
+    ck_assert_uint_eq(g->nnodes, 94);
+    /* SAME at 224: an odd pixel goes to the bottom and right */
+    assert_window("stem", 3, 2, 0, 1, 1);
+    assert_window("block0/depthwise", 3, 1, 1, 1, 32);
+    assert_window("block1/expand", 1, 1, 0, 0, 1);
+    assert_window("block1/depthwise", 3, 2, 0, 1, 96);
+    assert_window("block3/depthwise", 5, 2, 1, 2, 144);
+    assert_window("block15/depthwise", 3, 1, 1, 1, 1152);
+    ck_assert_str_eq(node("block2/add")->type, "Add");
+    ck_assert_str_eq(node("stem/relu6")->type, "Clip");
+    ck_assert_str_eq(node("block4/project")->type, "Conv");
+    ck_assert_uint_eq(g->ninputs, 1);
+    ck_assert_uint_eq(g->noutputs, 1);
+    const gh_value *in = &g->values[g->inputs[0]], *out = &g->values[g->outputs[0]];
+    ck_assert_str_eq(in->name, "image");
+    ck_assert(gh_shape_equal(&in->shape, &(gh_shape){4, {-1, 3, 224, 224}}));
+    ck_assert_str_eq(out->name, "logits");
+    ck_assert(gh_shape_equal(&out->shape, &(gh_shape){2, {-1, CLASSES}}));
+    ck_assert_int_eq(gh_graph_sort(g, &e), GH_OK);
+}
+END_TEST
+
+/* y = gamma (w x - mean) / sqrt(variance + 0.001) + beta, as one convolution. */
+START_TEST(test_folding)
+{
+    make_tensors(&plans[0]);
+    ck_assert_int_eq(build("efficientnet-lite0"), GH_OK);
+    const gh_node *n = node("block7/project");
+    const gh_value *w = &g->values[n->inputs[1]], *b = &g->values[n->inputs[2]];
+    double factor = GAMMA / sqrt(VARIANCE + 1e-3);
+    ck_assert(gh_shape_equal(&w->shape, &(gh_shape){4, {80, 480, 1, 1}}));
+    for (int i = 0; i < 80 * 480; i++)
+        ck_assert_float_eq(((const float *)w->data)[i], (float)(WEIGHT * factor));
+    for (int i = 0; i < 80; i++)
+        ck_assert_float_eq(((const float *)b->data)[i], (float)(BETA - MEAN * factor));
+}
+END_TEST
+
+START_TEST(test_variants)
+{
+    for (size_t i = 0; i < GH_COUNT(plans); i++) {
+        count = 0;
+        make_tensors(&plans[i]);
+        ck_assert_str_eq(gh_arch_name(i), plans[i].arch);
+        ck_assert_msg(build(plans[i].arch) == GH_OK, "%s", e.text);
+        ck_assert_int_eq(g->values[g->inputs[0]].shape.dims[2], plans[i].size);
+        gh_graph_free(&g);
+    }
+    ck_assert_ptr_null(gh_arch_name(GH_COUNT(plans)));
+}
+END_TEST
+
+START_TEST(test_what_does_not_fit)
+{
+    make_tensors(&plans[0]);
+    names[0][1] = 'C'; /* _Conv_stem.weight: one missing, one left over */
+    tensors[3].dims[0] = 33;
+    ck_assert_int_eq(build("efficientnet-lite0"), GH_FORMAT);
+    ck_assert_ptr_null(g);
+    ck_assert_str_eq(e.text,
+                     "the checkpoint is not one of efficientnet-lite0; of its tensors 1 missing: "
+                     "_conv_stem.weight (32x3x3x3); 1 of another shape: _bn0.running_mean (33 for 32); 1 not "
+                     "used: _Conv_stem.weight");
+    count = 1;
+    ck_assert_int_eq(build("efficientnet-lite0"), GH_FORMAT);
+    ck_assert_ptr_nonnull(strstr(e.text, "247 missing: _conv_stem.weight (32x3x3x3), _bn0.weight (32), "));
+    ck_assert_ptr_nonnull(strstr(e.text, "... (all in the log); 1 not used: _Conv_stem.weight"));
+}
+END_TEST
+
+START_TEST(test_unknown_network)
+{
+    make_tensors(&plans[0]);
+    ck_assert_int_eq(build("resnet50"), GH_NOTFOUND);
+    ck_assert_str_eq(e.text,
+                     "no network is called \"resnet50\"; there are efficientnet-lite0, "
+                     "efficientnet-lite1, efficientnet-lite2, efficientnet-lite3, efficientnet-lite4");
+}
+END_TEST
+
+START_TEST(test_memory_runs_out)
+{
+    make_tensors(&plans[0]);
+    ck_assert_int_eq(build("efficientnet-lite0"), GH_OK);
+    gh_graph_free(&g);
+    gh_status status = GH_NOMEM;
+    int64_t fails = 0;
+    for (; status == GH_NOMEM; fails += fails < 30 ? 1 : 7) { /* each build takes its time */
+        gh_mem_fail_after(fails);
+        status = gh_arch_build(&g, "efficientnet-lite0", weights, &e);
+        gh_mem_fail_after(-1);
+        ck_assert(status == GH_OK || (status == GH_NOMEM && !g));
+    }
+    ck_assert_int_eq(status, GH_OK);
+    ck_assert_int_ge(fails, 30);
+}
+END_TEST
+
+Suite *gh_suite_arch(void)
+{
+    Suite *s = suite_create("arch");
+    TCase *t = tcase_create("arch");
+    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_set_timeout(t, 60);
+    tcase_add_test(t, test_lite0);
+    tcase_add_test(t, test_folding);
+    tcase_add_test(t, test_variants);
+    tcase_add_test(t, test_what_does_not_fit);
+    tcase_add_test(t, test_unknown_network);
+    tcase_add_test(t, test_memory_runs_out);
+    suite_add_tcase(s, t);
+    return s;
+}
