@@ -215,7 +215,7 @@ void ck_zip(gh_buf *b, const ck_tensor *tensors, size_t count, ck_zip_kind kind)
 {
     enum { MOST = 32 };
     ck_file files[MOST + 3];
-    char names[MOST][40], text[16];
+    char names[MOST][40], text[24];
     size_t n = 0;
     gh_buf state = {0};
     GH_ASSERT(count <= MOST);
