@@ -122,7 +122,7 @@ photos() {
 
 command -v python3 >/dev/null || die "python3 is needed to fetch models; install python3 and python3-venv"
 stage='' part=''
-trap 'rm -rf ${stage:+"$stage"} ${part:+"$part"}' EXIT
+trap 'rm -rf ${stage:+"$stage"} ${part:+"$part"} models/*/model.onnx.tmp$$' EXIT
 trap 'exit 130' INT TERM
 mkdir -p "$packages" "$state"
 if [ "${1:-}" = photos ]; then
