@@ -193,3 +193,25 @@ void gh_test_jpeg_turn(gh_buf *out, const uint8_t *jpeg, size_t len, int orienta
     ck_assert(!out->failed && !tiff.failed);
     gh_buf_free(&tiff);
 }
+
+gh_status gh_test_decode(gh_image **out, const uint8_t *data, size_t len, const gh_image_limits *limits,
+                         gh_err *e)
+{
+    gh_image_info info;
+    uint8_t *copy = malloc(len > 0 ? len : 1);
+    ck_assert_ptr_nonnull(copy);
+    if (len > 0)
+        memcpy(copy, data, len);
+    *out = NULL;
+    *e = (gh_err){0};
+    gh_status status = gh_image_probe(&info, copy, len, limits, e);
+    if (status == GH_OK)
+        status = gh_image_decode(out, copy, len, &info, 0, 0, e);
+    ck_assert_int_eq(status == GH_OK, *out != NULL);
+    if (status != GH_OK) {
+        ck_assert_int_eq(status, e->status);
+        ck_assert_uint_gt(strlen(e->text), 10);
+    }
+    free(copy);
+    return status;
+}

@@ -30,4 +30,9 @@ void gh_test_tiff(gh_buf *out, int orientation, bool big_endian);
 /* Appends the JPEG with an EXIF segment put in after its first two bytes. */
 void gh_test_jpeg_turn(gh_buf *out, const uint8_t *jpeg, size_t len, int orientation, bool big_endian);
 
+/* Probes and decodes a copy of the exact length. Asserts that a failure has a sentence and gives no picture.
+ */
+gh_status gh_test_decode(gh_image **out, const uint8_t *data, size_t len, const gh_image_limits *limits,
+                         gh_err *e);
+
 #endif
