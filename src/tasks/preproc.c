@@ -3,7 +3,7 @@
  * weights, so the box gives the same pixels at a fraction of the work. */
 #include "tasks/preproc.h"
 
-#include "kernels/kernels.h"
+#include "engine/pixels.h"
 
 #include <math.h>
 #include <string.h>
@@ -74,8 +74,9 @@ void gh_preproc_min_size(int *min_width, int *min_height, const gh_manifest_inpu
     if (in->filter == GH_FILTER_BILINEAR_PLAIN)
         return;
     gh_placement p = gh_preproc_place(in, width, height);
-    double w = ceil(DCT_MARGIN * width * (p.width / p.box.w));
-    double h = ceil(DCT_MARGIN * height * (p.height / p.box.h));
+    /* Quotients that are whole in truth may come out a hair above. */
+    double w = ceil(DCT_MARGIN * width * (p.width / p.box.w) - 1e-6);
+    double h = ceil(DCT_MARGIN * height * (p.height / p.box.h) - 1e-6);
     if (w > width || h > height)
         return;
     *min_width = (int)w;

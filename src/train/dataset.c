@@ -39,28 +39,44 @@ static gh_status no_memory(gh_err *e)
     return gh_fail(e, GH_NOMEM, "memory ran out at the list of pictures");
 }
 
-gh_status gh_dataset_add(gh_dataset *d, const char *path, const char *label, int index, gh_split split,
-                         gh_err *e)
+/* `text` in the arena; the same text again (one class after another, one group) is there already. */
+static const char *keep(gh_dataset *d, const char *text, const char *before)
+{
+    return before && strcmp(before, text) == 0 ? before : gh_arena_string(d->arena, text, strlen(text));
+}
+
+static gh_status reserve(gh_dataset *d, gh_err *e)
 {
     if (d->count == MAX_SAMPLES)
         return gh_fail(e, GH_LIMIT, "more than %zu pictures", MAX_SAMPLES);
-    if (d->count == d->cap) {
-        size_t cap = d->cap ? 2 * d->cap : 256;
-        gh_sample *grown = gh_realloc(d->samples, cap, sizeof *grown);
-        if (!grown)
-            return no_memory(e);
-        d->samples = grown;
-        d->cap = cap;
-    }
-    /* Pictures of one class follow one another, so its name is mostly there already. */
-    const char *name = d->count ? d->samples[d->count - 1].label : "";
-    if (strcmp(name, label) != 0)
-        name = gh_arena_string(d->arena, label, strlen(label));
-    const char *copy = gh_arena_string(d->arena, path, strlen(path));
-    if (!name || !copy)
+    if (d->count < d->cap)
+        return GH_OK;
+    size_t cap = d->cap ? 2 * d->cap : 256;
+    gh_sample *grown = gh_realloc(d->samples, cap, sizeof *grown);
+    if (!grown)
         return no_memory(e);
-    d->samples[d->count++] = (gh_sample){copy, name, index, split};
-    d->per_split[split]++;
+    d->samples = grown;
+    d->cap = cap;
+    return GH_OK;
+}
+
+gh_status gh_dataset_add(gh_dataset *d, const gh_sample *sample, gh_err *e)
+{
+    gh_sample s = *sample, before = d->count ? d->samples[d->count - 1] : (gh_sample){0};
+    GH_TRY(reserve(d, e));
+    s.path = gh_arena_string(d->arena, sample->path, strlen(sample->path));
+    s.label = keep(d, sample->label, before.label);
+    s.group = sample->group ? keep(d, sample->group, before.group) : NULL;
+    if (sample->votes) {
+        float *votes = gh_arena_array(d->arena, d->nvoted, sizeof *votes);
+        if (votes)
+            memcpy(votes, sample->votes, d->nvoted * sizeof *votes);
+        s.votes = votes;
+    }
+    if (!s.path || !s.label || (sample->group && !s.group) || (sample->votes && !s.votes))
+        return no_memory(e);
+    d->samples[d->count++] = s;
+    d->per_split[s.split]++;
     return GH_OK;
 }
 
@@ -71,7 +87,8 @@ static gh_status read_class(gh_dataset *d, const char *root, const char *name, g
     char *folder = gh_path_join(root, name);
     gh_status status = folder ? gh_walk_pictures(&pictures, folder, e) : no_memory(e);
     for (size_t i = 0; status == GH_OK && i < pictures.count; i++)
-        status = gh_dataset_add(d, pictures.items[i], name, -1, split, e);
+        status = gh_dataset_add(
+            d, &(gh_sample){.path = pictures.items[i], .label = name, .index = -1, .split = split}, e);
     gh_paths_free(&pictures);
     gh_free(folder);
     return status;
@@ -149,7 +166,7 @@ static gh_status read_any(gh_dataset *d, const char *path, gh_err *e)
         return gh_fail(
             e, GH_ARG,
             "no labelled pictures in '%.200s'; accepted are a folder a class, folders train, val and test "
-            "of those, labels.tsv (file, index, name) and labels.csv (path, label[, split])",
+            "of those, labels.tsv (file, index, name) and labels.csv (path, label[, split][, group])",
             path);
     return GH_OK;
 }

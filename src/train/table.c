@@ -1,9 +1,10 @@
-/* Data sets in a table: labels.tsv with (file, index, name), or CSV with path, label and perhaps split. CSV
- * fields may stand in quotes, doubled inside (RFC 4180). */
+/* Data sets in a table: labels.tsv with (file, index, name), CSV with path, label and perhaps split and
+ * group, or CSV with votes. CSV fields may stand in quotes, doubled inside (RFC 4180). */
 #include "train/dataset.h"
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "train/lookup.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -17,13 +18,14 @@
 
 /* Columns of the fields that we know; -1 = not there. */
 typedef struct columns {
-    int path, label, index, split;
+    int path, label, index, split, group;
 } columns;
 
 typedef struct table {
     gh_dataset *d;
     const char *file;
-    char *folder; /* of the file, for relative paths */
+    gh_lookup *lookup;
+    int vote[MAX_FIELDS]; /* columns of votes */
     bool tabs;
     columns at;
     size_t line; /* number of the current one */
@@ -77,6 +79,30 @@ static int find_column(char *const *fields, int n, const char *const *names, int
     return -1;
 }
 
+/* A header without a label: every column that has no other meaning holds votes for the class it is called by.
+ */
+static gh_status read_vote_columns(table *t, char *const *fields, int n, gh_err *e)
+{
+    gh_dataset *d = t->d;
+    d->voted = gh_arena_array(d->arena, (size_t)n + 1, sizeof *d->voted);
+    if (!d->voted)
+        return gh_fail(e, GH_NOMEM, "memory ran out at %.200s", t->file);
+    for (int i = 0; i < n; i++) {
+        if (i == t->at.path || i == t->at.split || i == t->at.group)
+            continue;
+        t->vote[d->nvoted] = i;
+        d->voted[d->nvoted] = gh_arena_string(d->arena, fields[i], strlen(fields[i]));
+        if (!d->voted[d->nvoted++])
+            return gh_fail(e, GH_NOMEM, "memory ran out at %.200s", t->file);
+    }
+    if (d->nvoted < 2)
+        return gh_fail(e, GH_FORMAT,
+                       "%.200s: the header has no column called label, class, name or index, nor two or "
+                       "more columns of votes",
+                       t->file);
+    return GH_OK;
+}
+
 /* Columns by the header's names, or by place when the first line is data already. */
 static gh_status read_header(table *t, bool *is_header, char *const *fields, int n, gh_err *e)
 {
@@ -84,17 +110,16 @@ static gh_status read_header(table *t, bool *is_header, char *const *fields, int
     static const char *const label_names[] = {"label", "class", "name", NULL};
     static const char *const index_names[] = {"index", NULL};
     static const char *const split_names[] = {"split", "set", NULL};
+    static const char *const group_names[] = {"group", NULL};
     int path = find_column(fields, n, path_names, -1);
     *is_header = path >= 0;
-    t->at = t->tabs ? (columns){0, 2, 1, -1} : (columns){0, 1, -1, 2};
+    t->at = t->tabs ? (columns){0, 2, 1, -1, -1} : (columns){0, 1, -1, 2, 3};
     if (path < 0)
         return GH_OK;
-    t->at = (columns){path, find_column(fields, n, label_names, path),
-                      find_column(fields, n, index_names, path), find_column(fields, n, split_names, path)};
-    if (t->at.label < 0 && t->at.index < 0)
-        return gh_fail(e, GH_FORMAT, "%.200s: the header has no column called label, class, name or index",
-                       t->file);
-    return GH_OK;
+    t->at =
+        (columns){path, find_column(fields, n, label_names, path), find_column(fields, n, index_names, path),
+                  find_column(fields, n, split_names, path), find_column(fields, n, group_names, path)};
+    return t->at.label < 0 && t->at.index < 0 ? read_vote_columns(t, fields, n, e) : GH_OK;
 }
 
 static const char *field(char *const *fields, int n, int at)
@@ -102,23 +127,50 @@ static const char *field(char *const *fields, int n, int at)
     return at >= 0 && at < n ? fields[at] : "";
 }
 
+/* The votes of a row; gives the class with most of them through *label. */
+static gh_status read_votes(float *votes, const char **label, const table *t, char *const *fields, int n,
+                            gh_err *e)
+{
+    size_t best = 0;
+    for (size_t i = 0; i < t->d->nvoted; i++) {
+        const char *text = field(fields, n, t->vote[i]);
+        char *end = NULL;
+        votes[i] = strtof(text, &end);
+        if (!*text || *end || !(votes[i] >= 0 && votes[i] < 1e9f))
+            return gh_fail(e, GH_FORMAT,
+                           "%.200s, line %zu: the votes for %.40s are '%.40s'; a number from 0 is taken",
+                           t->file, t->line, t->d->voted[i], text);
+        best = votes[i] > votes[best] ? i : best;
+    }
+    if (votes[best] <= 0)
+        return gh_fail(e, GH_FORMAT, "%.200s, line %zu: nobody voted", t->file, t->line);
+    *label = t->d->voted[best];
+    return GH_OK;
+}
+
 static gh_status add_row(table *t, char *const *fields, int n, gh_err *e)
 {
     const char *path = field(fields, n, t->at.path), *label = field(fields, n, t->at.label);
-    const char *index_text = field(fields, n, t->at.index);
-    int index = -1;
+    const char *index_text = field(fields, n, t->at.index), *group = field(fields, n, t->at.group);
+    const char *split_text = field(fields, n, t->at.split);
+    float votes[MAX_FIELDS];
+    gh_sample s = {.group = *group ? group : NULL, .index = -1, .split = gh_split_of(split_text)};
+    if (t->d->nvoted) {
+        GH_TRY(read_votes(votes, &label, t, fields, n, e));
+        s.votes = votes;
+    }
     if (!*path || (!*label && !*index_text))
         return gh_fail(e, GH_FORMAT, "%.200s, line %zu: %s is missing", t->file, t->line,
                        *path ? "the label" : "the file");
-    if (*index_text && !parse_index(&index, index_text))
+    if (*index_text && !parse_index(&s.index, index_text))
         return gh_fail(e, GH_FORMAT, "%.200s, line %zu: the class index is '%.40s'; it takes 0 to %d",
                        t->file, t->line, index_text, MAX_CLASS);
-    char *joined = *path == '/' ? gh_strdup(path) : gh_path_join(t->folder, path);
-    if (!joined)
-        return gh_fail(e, GH_NOMEM, "memory ran out at the list of pictures");
-    gh_split split = gh_split_of(field(fields, n, t->at.split));
-    gh_status status = gh_dataset_add(t->d, joined, *label ? label : index_text, index, split, e);
-    gh_free(joined);
+    char *found = NULL;
+    GH_TRY(gh_lookup_find(&found, t->lookup, path, split_text, s.votes ? "" : label, e));
+    s.path = found;
+    s.label = *label ? label : index_text;
+    gh_status status = gh_dataset_add(t->d, &s, e);
+    gh_free(found);
     return status;
 }
 
@@ -165,9 +217,10 @@ gh_status gh_dataset_table(gh_dataset *d, const char *file, gh_err *e)
     if (len < 5 || (!t.tabs && strcasecmp(file + len - 4, ".csv") != 0))
         return gh_fail(e, GH_ARG, "'%.200s' is neither a folder nor a .tsv or .csv table", file);
     d->layout = t.tabs ? "tsv" : "csv";
-    t.folder = folder_of(file);
-    gh_status status =
-        t.folder ? gh_file_read(&text, file, MAX_TABLE_BYTES, e) : gh_fail(e, GH_NOMEM, "memory ran out");
+    char *folder = folder_of(file);
+    gh_status status = folder ? gh_lookup_new(&t.lookup, folder, e) : gh_fail(e, GH_NOMEM, "memory ran out");
+    if (status == GH_OK)
+        status = gh_file_read(&text, file, MAX_TABLE_BYTES, e);
     if (status == GH_OK)
         gh_buf_add(&text, "", 1);
     if (status == GH_OK && text.failed)
@@ -180,6 +233,7 @@ gh_status gh_dataset_table(gh_dataset *d, const char *file, gh_err *e)
     if (status == GH_OK && d->count == 0)
         status = gh_fail(e, GH_FORMAT, "%.200s lists no pictures", file);
     gh_buf_free(&text);
-    gh_free(t.folder);
+    gh_lookup_free(&t.lookup);
+    gh_free(folder);
     return status;
 }

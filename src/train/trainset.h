@@ -37,9 +37,8 @@ typedef struct gh_trainset {
 } gh_trainset;
 
 typedef struct gh_trainset_options {
-    bool strict;      /* a problem is an error */
-    gh_pool *pool;    /* reads files side by side; may be NULL */
-    const char *base; /* where a CSV's bare names are looked for; NULL = the CSV's folder */
+    bool strict;   /* a problem is an error */
+    gh_pool *pool; /* reads files side by side; may be NULL */
 } gh_trainset_options;
 
 /* Reads DIR/<class>/..., DIR/{train,val|valid,test}/<class>/..., a CSV path,label[,split][,group], a CSV of
