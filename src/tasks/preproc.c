@@ -129,8 +129,7 @@ gh_status gh_preproc_pixels(uint8_t *pixels, const gh_image *image, const gh_man
 
 void gh_preproc_normalise(gh_tensor *dst, const uint8_t *pixels, const gh_manifest_input *in)
 {
-    gh_kernels_get()->normalise_u8(dst->data, pixels, in->width * in->height, orders[in->order], in->mean,
-                                   in->scale);
+    gh_tensor_from_pixels(dst, pixels, orders[in->order], in->mean, in->scale);
 }
 
 gh_status gh_preproc_run(gh_tensor *dst, const gh_image *image, const gh_manifest_input *in, uint8_t *scratch,
