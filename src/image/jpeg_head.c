@@ -71,7 +71,7 @@ static int next_marker(marker_walk *w)
     }
 }
 
-/* Names of the frame kinds that are not read, by marker; NULL for those that are (T.81 table B.1). */
+/* Adjectives of the frame kinds that are not read, by marker; NULL for those that are (T.81 table B.1). */
 static const char *unread_kind(int marker)
 {
     switch (marker) {
@@ -80,21 +80,21 @@ static const char *unread_kind(int marker)
     case 0xc2:
         return NULL;
     case 0xc3:
-        return "lossless";
+        return "a lossless";
     case 0xc5:
     case 0xc6:
     case 0xc7:
     case M_DHP:
-        return "hierarchical";
+        return "a hierarchical";
     case 0xc9:
     case 0xca:
-        return "arithmetic-coded";
+        return "an arithmetic-coded";
     case 0xcb:
-        return "lossless arithmetic-coded";
+        return "a lossless arithmetic-coded";
     case M_JPEG_LS:
-        return "JPEG-LS";
+        return "a near-lossless (JPEG-LS)";
     default:
-        return "hierarchical arithmetic-coded";
+        return "a hierarchical arithmetic-coded";
     }
 }
 
@@ -129,7 +129,7 @@ static gh_status read_frame(frame *f, gh_image_info *info, int marker, const mar
 {
     if (unread_kind(marker) != NULL)
         return gh_fail(e, GH_UNSUPPORTED,
-                       "a %s JPEG; baseline, extended and progressive JPEG with Huffman coding are accepted",
+                       "%s JPEG; baseline, extended and progressive JPEG with Huffman coding are accepted",
                        unread_kind(marker));
     if (f->seen)
         return gh_fail(e, GH_FORMAT, "the JPEG has more than one frame header");
