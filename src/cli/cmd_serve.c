@@ -176,13 +176,14 @@ static gh_status serve(const values *v, const sigset_t *set, gh_err *e)
     if (status == GH_OK)
         status = gh_server_models(server, models, e);
     if (status == GH_OK) {
-        gh_log(GH_LOG_INFO, "%s after %.0f ms, %zu models", gh_registry_ready(models) ? "ready" : "not ready",
-               (double)(gh_now_ns() - start) / 1e6, gh_registry_count(models));
+        gh_log(GH_LOG_INFO, "%s after %.0f ms, models: %zu",
+               gh_registry_ready(models) ? "ready" : "not ready", (double)(gh_now_ns() - start) / 1e6,
+               gh_registry_count(models));
         print_try(gh_server_address(server), o.token_file != NULL);
         int sig = 0;
         while (!sig)
             sig = wait_signal(set, -1);
-        gh_log(GH_LOG_INFO, "%s: finishing %d requests", sig == SIGINT ? "SIGINT" : "SIGTERM",
+        gh_log(GH_LOG_INFO, "%s: requests to finish: %d", sig == SIGINT ? "SIGINT" : "SIGTERM",
                gh_server_inflight(server));
         drain(server, set, v->drain_s);
     }

@@ -249,6 +249,11 @@ static void run_job(gh_job *job, void *worker)
     gh_pool_enter(x->app->pool);
     answer(x, worker);
     gh_pool_leave(x->app->pool);
+}
+
+static void end_job(gh_job *job)
+{
+    gh_exchange *x = of_job(job);
     x->wake(x);
 }
 
@@ -279,7 +284,7 @@ bool gh_exchange_end(gh_exchange *x)
         return true;
     }
     req->deadline_ns = req->received_ns + gh_task_deadline_ms(x->app, req) * 1000000;
-    x->job = (gh_job){.run = run_job, .drop = drop_job, .deadline_ns = req->deadline_ns};
+    x->job = (gh_job){.run = run_job, .done = end_job, .drop = drop_job, .deadline_ns = req->deadline_ns};
     gh_err e = {0};
     gh_status status = gh_queue_push(x->app->queue, &x->job, &e);
     if (status == GH_OK)

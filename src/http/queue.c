@@ -44,27 +44,42 @@ static void unlink_job(gh_queue *q, gh_job *job)
     q->waiting--;
 }
 
+/* The oldest waiting job, with the lock held; NULL when the queue stops. */
+static gh_job *take(gh_queue *q)
+{
+    while (q->waiting == 0 && !q->stop)
+        pthread_cond_wait(&q->work, &q->lock);
+    if (q->waiting == 0)
+        return NULL;
+    gh_job *job = q->head.next;
+    unlink_job(q, job);
+    q->running++;
+    return job;
+}
+
+static void account(gh_queue *q, double ms)
+{
+    q->running--;
+    q->service_ms = q->done ? q->service_ms + NEWEST * (ms - q->service_ms) : ms;
+    q->done++;
+}
+
 static void *work(void *arg)
 {
     worker *w = arg;
     gh_queue *q = w->queue;
+    gh_job *job;
     pthread_mutex_lock(&q->lock);
-    for (;;) {
-        while (q->waiting == 0 && !q->stop)
-            pthread_cond_wait(&q->work, &q->lock);
-        if (q->waiting == 0)
-            break;
-        gh_job *job = q->head.next;
-        unlink_job(q, job);
-        q->running++;
+    while ((job = take(q)) != NULL) {
         pthread_mutex_unlock(&q->lock);
         uint64_t start = gh_now_ns();
-        job->run(job, w->context); /* the job is gone after this */
+        job->run(job, w->context);
         double ms = (double)(gh_now_ns() - start) / 1e6;
         pthread_mutex_lock(&q->lock);
-        q->running--;
-        q->service_ms = q->done ? q->service_ms + NEWEST * (ms - q->service_ms) : ms;
-        q->done++;
+        account(q, ms);
+        pthread_mutex_unlock(&q->lock);
+        job->done(job); /* a client that hears of it now may ask again at once */
+        pthread_mutex_lock(&q->lock);
     }
     pthread_mutex_unlock(&q->lock);
     return NULL;

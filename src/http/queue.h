@@ -12,10 +12,11 @@
 typedef struct gh_queue gh_queue;
 typedef struct gh_job gh_job;
 
-/* Part of the caller's own struct. Once `run` or `drop` has been called the queue does not touch the job any
- * more; exactly one of them is called for each job that was pushed. */
+/* Part of the caller's own struct. A job that was pushed is either run and then done, or dropped; the queue
+ * does not touch it any more once `done` or `drop` has been called. */
 struct gh_job {
     void (*run)(gh_job *job, void *context);
+    void (*done)(gh_job *job); /* after `run`, when the worker counts as free again */
     /* GH_TIMEOUT: the deadline passed while it waited; GH_UNAVAILABLE: the queue was cancelled. */
     void (*drop)(gh_job *job, gh_status why);
     uint64_t deadline_ns; /* gh_now_ns clock; 0 = none */

@@ -52,6 +52,8 @@ static gh_status add_model(answer *a, const char *name, gh_err *e)
     gh_model *m = NULL;
     GH_TRY(name ? gh_registry_find(&m, all, name, e) : gh_registry_default(&m, all, a->spec->task, e));
     a->models[a->nmodels++] = m;
+    if (m->manifest->internal)
+        return gh_fail(e, GH_NOTFOUND, "the model %s is a part of others and takes no requests", m->name);
     if (m->manifest->task != a->spec->task)
         return gh_fail(e, GH_ARG, "the model %s is for the task %s, not %s", m->name,
                        gh_task_name(m->manifest->task), gh_task_name(a->spec->task));

@@ -11,7 +11,7 @@
 
 typedef struct task {
     gh_job job; /* first */
-    atomic_int ran, dropped;
+    atomic_int ran, ended, dropped;
     gh_status why;
     int order;
     void *context;
@@ -31,6 +31,13 @@ static void run_gated(gh_job *job, void *context)
     atomic_fetch_add(&t->ran, 1);
 }
 
+static void done(gh_job *job)
+{
+    task *t = (task *)(void *)job;
+    ck_assert_int_eq(t->ran, 1);
+    atomic_fetch_add(&t->ended, 1);
+}
+
 static void drop(gh_job *job, gh_status why)
 {
     task *t = (task *)(void *)job;
@@ -40,7 +47,7 @@ static void drop(gh_job *job, gh_status why)
 
 static task make(uint64_t deadline_ns)
 {
-    return (task){.job = {.run = run_gated, .drop = drop, .deadline_ns = deadline_ns}};
+    return (task){.job = {.run = run_gated, .done = done, .drop = drop, .deadline_ns = deadline_ns}};
 }
 
 static gh_queue *make_queue(int limit, int workers)
@@ -83,7 +90,7 @@ START_TEST(test_jobs_run_once_in_order)
     gh_queue_stop(q);
     ck_assert_uint_eq(gh_queue_stat(q).done, 20);
     for (int i = 0; i < 20; i++)
-        ck_assert_int_eq(tasks[i].ran * 10 + tasks[i].dropped, 10);
+        ck_assert_int_eq(tasks[i].ran * 100 + tasks[i].ended * 10 + tasks[i].dropped, 110);
     gh_queue_free(&q);
     ck_assert_ptr_null(q);
 }
@@ -233,8 +240,8 @@ START_TEST(test_every_job_ends_once)
     int ended = 0;
     for (int i = 0; i < PRODUCERS; i++)
         for (int k = 0; k < EACH; k++) {
-            ck_assert_int_le(crowd[i][k].ran + crowd[i][k].dropped, 1);
-            ended += crowd[i][k].ran + crowd[i][k].dropped;
+            ck_assert_int_le(crowd[i][k].ended + crowd[i][k].dropped, 1);
+            ended += crowd[i][k].ended + crowd[i][k].dropped;
         }
     ck_assert_int_eq(ended, atomic_load(&accepted));
     ck_assert_int_le((int)(s.done + s.expired), ended);
