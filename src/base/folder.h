@@ -1,0 +1,16 @@
+/* Folders that change as a whole. */
+#ifndef GH_BASE_FOLDER_H
+#define GH_BASE_FOLDER_H
+
+#include "base/status.h"
+
+/* Makes an empty folder beside `path`, on the same file system, named .NAME.new-PID; gives its path in a new
+ * string. What a run that was killed left there under such a name is removed. */
+GH_MUST_CHECK gh_status gh_folder_stage(char **out, const char *path, gh_err *e);
+/* Syncs the files of `staged` and puts it in the place of `path` in one step: at any moment there is either
+ * the old folder or the new one. The old one is removed afterwards. */
+GH_MUST_CHECK gh_status gh_folder_commit(const char *staged, const char *path, gh_err *e);
+/* Removes the files of a folder (no folders in it) and the folder; errors are ignored. */
+void gh_folder_remove(const char *path);
+
+#endif
