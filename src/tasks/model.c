@@ -83,22 +83,39 @@ static gh_status check_input(const gh_net *net, const gh_manifest *m, gh_err *e)
     return GH_OK;
 }
 
-static gh_status check_output(const gh_net *net, const gh_manifest *m, gh_err *e)
+gh_status gh_model_output(gh_shape *shape, gh_dtype *type, gh_net *net, int width, int height, gh_err *e)
 {
+    const gh_shape input = gh_shape_of(4, (int64_t[]){1, 3, height, width});
+    gh_plan *plan = NULL;
+    gh_session *session = NULL;
+    gh_status status = gh_plan_get(&plan, net, &input, e);
+    if (status == GH_OK)
+        status = gh_session_new(&session, NULL, e);
+    if (status == GH_OK)
+        status = gh_session_bind(session, plan, e);
+    if (status == GH_OK) {
+        *shape = gh_session_output(session, 0)->shape;
+        *type = gh_session_output(session, 0)->type;
+    }
+    gh_session_free(&session);
+    gh_plan_put(&plan);
+    return status;
+}
+
+static gh_status check_output(gh_net *net, const gh_manifest *m, gh_err *e)
+{
+    gh_shape shape;
+    gh_dtype type;
+    size_t count = 0;
+    char text[80];
     if (gh_net_outputs(net) < 1)
         return gh_fail(e, GH_FORMAT, "model '%s': the network has no output", m->name);
-    const gh_value *v = gh_net_output(net, 0);
-    char text[80];
-    int64_t classes = 1;
-    for (int i = 1; i < v->shape.rank; i++) {
-        if (v->shape.dims[i] < 0 || v->shape.dims[i] > GH_MAX_LABELS)
-            return GH_OK; /* known only once it runs; gh_classify_decode looks again */
-        classes *= v->shape.dims[i];
-    }
-    if (v->shape.rank >= 1 && classes != (int64_t)m->nlabels)
+    GH_TRY(gh_model_output(&shape, &type, net, m->input.width, m->input.height, e));
+    if (type != GH_F32 || !gh_shape_count(&count, &shape) || count != m->nlabels)
         return gh_fail(e, GH_FORMAT,
-                       "model '%s': the network's output '%.60s' is %s, but model.json has %zu labels",
-                       m->name, v->name, gh_shape_text(&v->shape, text, sizeof text), m->nlabels);
+                       "model '%s': the network's output '%.60s' is %s %s, but model.json has %zu labels",
+                       m->name, gh_net_output(net, 0)->name, gh_dtype_name(type),
+                       gh_shape_text(&shape, text, sizeof text), m->nlabels);
     return GH_OK;
 }
 

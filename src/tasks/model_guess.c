@@ -30,19 +30,24 @@ static bool ends_in_probabilities(const gh_net *net)
     return strcmp(type, "Softmax") == 0 || strcmp(type, "Sigmoid") == 0;
 }
 
-static gh_status text_of(gh_buf *text, const char *path, const gh_net *net, gh_err *e)
+static gh_status text_of(gh_buf *text, const char *path, gh_net *net, gh_err *e)
 {
-    char name[65], shape[80];
-    const gh_shape *in = &gh_net_input(net, 0)->shape, *out = &gh_net_output(net, 0)->shape;
-    if (in->rank != 4 || in->dims[2] < 1 || in->dims[3] < 1)
-        return gh_fail(e, GH_UNSUPPORTED,
-                       "%.200s takes a %s input; without a model.json it has to fix the size", path,
-                       gh_shape_text(in, shape, sizeof shape));
-    int64_t classes = out->rank >= 2 ? out->dims[1] : -1;
+    char name[65], text_of_shape[80];
+    const gh_shape *in = &gh_net_input(net, 0)->shape;
+    gh_shape out;
+    gh_dtype type;
+    if (in->rank != 4 || in->dims[2] < 1 || in->dims[3] < 1 || in->dims[2] > GH_MAX_SIDE ||
+        in->dims[3] > GH_MAX_SIDE)
+        return gh_fail(
+            e, GH_UNSUPPORTED,
+            "%.200s takes a %s input; without a model.json it has to fix the size, at most %d a side", path,
+            gh_shape_text(in, text_of_shape, sizeof text_of_shape), GH_MAX_SIDE);
+    GH_TRY(gh_model_output(&out, &type, net, (int)in->dims[3], (int)in->dims[2], e));
+    int64_t classes = out.rank >= 2 ? out.dims[1] : -1;
     if (classes < 1 || classes > GH_MAX_LABELS)
         return gh_fail(e, GH_UNSUPPORTED,
                        "%.200s gives a %s output; without a model.json it has to be 1 x classes", path,
-                       gh_shape_text(out, shape, sizeof shape));
+                       gh_shape_text(&out, text_of_shape, sizeof text_of_shape));
     name_from(name, path);
     gh_buf_printf(
         text,
@@ -56,7 +61,7 @@ static gh_status text_of(gh_buf *text, const char *path, const gh_net *net, gh_e
     return text->failed ? gh_fail(e, GH_NOMEM, "memory ran out at a manifest") : GH_OK;
 }
 
-gh_status gh_manifest_guess(gh_manifest **out, const char *path, const gh_net *net, gh_err *e)
+gh_status gh_manifest_guess(gh_manifest **out, const char *path, gh_net *net, gh_err *e)
 {
     gh_buf text = {0};
     if (gh_net_inputs(net) < 1 || gh_net_outputs(net) < 1)

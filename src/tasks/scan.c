@@ -20,11 +20,12 @@ typedef struct list {
     bool failed; /* memory ran out */
 } list;
 
-static bool is_file(const char *folder, const char *name)
+static bool is_file(list *l, const char *folder, const char *name)
 {
     struct stat st;
     char *path = gh_path_join(folder, name);
     bool yes = path && stat(path, &st) == 0 && S_ISREG(st.st_mode);
+    l->failed = l->failed || !path;
     gh_free(path);
     return yes;
 }
@@ -46,9 +47,9 @@ static void consider(list *l, char *folder)
 {
     if (!folder) {
         l->failed = true;
-    } else if (!is_file(folder, "model.json")) {
+    } else if (!is_file(l, folder, "model.json")) {
         gh_free(folder);
-    } else if (!is_file(folder, "model.onnx")) {
+    } else if (!is_file(l, folder, "model.onnx")) {
         gh_log(GH_LOG_INFO, "%s is skipped: its weights (model.onnx) were not fetched", folder);
         gh_free(folder);
     } else {
@@ -64,7 +65,7 @@ static int by_text(const void *a, const void *b)
 static gh_status scan_dir(list *l, const char *dir, gh_err *e)
 {
     size_t first = l->count;
-    if (is_file(dir, "model.json")) {
+    if (is_file(l, dir, "model.json")) {
         consider(l, gh_strdup(dir));
         return GH_OK;
     }
