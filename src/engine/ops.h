@@ -12,6 +12,7 @@ GH_OP_FAMILY(conv);
 GH_OP_FAMILY(pool);
 GH_OP_FAMILY(binary);
 GH_OP_FAMILY(unary);
+GH_OP_FAMILY(math);
 GH_OP_FAMILY(dense);
 GH_OP_FAMILY(norm);
 GH_OP_FAMILY(shape);
