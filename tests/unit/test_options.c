@@ -2,11 +2,11 @@
 #include "unit/suites.h"
 
 #include "cli/options.h"
+#include "unit/capture.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 typedef struct values {
     const char *model;
@@ -36,33 +36,20 @@ static const gh_usage usage = {.command = "try",
 static values v;
 static int nargs;
 static char *args[16];
-static char said[2048]; /* what went to stdout and stderr */
 
 /* Parses a command line given as one string; words are parted by blanks. */
 static int parse(const char *line)
 {
     static char copy[512];
-    int fds[2], saved[2] = {dup(1), dup(2)};
     snprintf(copy, sizeof copy, "try %s", line);
     nargs = 0;
     for (char *word = strtok(copy, " "); word; word = strtok(NULL, " "))
         args[nargs++] = word;
     args[nargs] = NULL;
     v = (values){.top = 5, .threshold = 0.25};
-    fflush(NULL);
-    ck_assert_int_eq(pipe(fds), 0);
-    dup2(fds[1], 1);
-    dup2(fds[1], 2);
-    close(fds[1]);
+    capture_begin();
     int code = gh_options_parse(&usage, &v, &nargs, args);
-    fflush(NULL);
-    dup2(saved[0], 1);
-    dup2(saved[1], 2);
-    close(saved[0]);
-    close(saved[1]);
-    ssize_t len = read(fds[0], said, sizeof said - 1);
-    said[len > 0 ? len : 0] = '\0';
-    close(fds[0]);
+    capture_end();
     return code;
 }
 
@@ -174,8 +161,8 @@ START_TEST(test_wrong_use_is_told)
 {
     int code = parse(wrong[_i].line);
     ck_assert_int_eq(code, 2);
-    ck_assert_msg(strstr(said, wrong[_i].says) != NULL, "'%s' says: %s", wrong[_i].line, said);
-    ck_assert_msg(strncmp(said, "gharial try: ", 13) == 0, "%s", said);
+    ck_assert_msg(strstr(capture_err, wrong[_i].says) != NULL, "'%s' says: %s", wrong[_i].line, capture_err);
+    ck_assert_msg(strncmp(capture_err, "gharial try: ", 13) == 0, "%s", capture_err);
 }
 END_TEST
 
@@ -183,7 +170,7 @@ START_TEST(test_wrong_environment_is_told)
 {
     setenv("GHARIAL_TOP", "many", 1);
     ck_assert_int_eq(parse(""), 2);
-    ck_assert_msg(strstr(said, "GHARIAL_TOP is 'many'") != NULL, "%s", said);
+    ck_assert_msg(strstr(capture_err, "GHARIAL_TOP is 'many'") != NULL, "%s", capture_err);
 }
 END_TEST
 
@@ -194,18 +181,18 @@ START_TEST(test_too_many_values_of_a_list)
         strcat(text, "a:");
     setenv("GHARIAL_DIRS", text, 1);
     ck_assert_int_eq(parse(""), 2);
-    ck_assert_msg(strstr(said, "up to 32 values") != NULL, "%s", said);
+    ck_assert_msg(strstr(capture_err, "up to 32 values") != NULL, "%s", capture_err);
 }
 END_TEST
 
 START_TEST(test_help)
 {
     ck_assert_int_eq(parse("--help"), 0);
-    ck_assert_ptr_nonnull(strstr(said, "usage: gharial try [OPTION]... FILE..."));
-    ck_assert_ptr_nonnull(strstr(said, "--body-limit BYTES"));
-    ck_assert_ptr_nonnull(strstr(said, "example: gharial try x"));
+    ck_assert_ptr_nonnull(strstr(capture_out, "usage: gharial try [OPTION]... FILE..."));
+    ck_assert_ptr_nonnull(strstr(capture_out, "--body-limit BYTES"));
+    ck_assert_ptr_nonnull(strstr(capture_out, "example: gharial try x"));
     int lines = 0;
-    for (const char *c = said; *c; c++)
+    for (const char *c = capture_out; *c; c++)
         lines += *c == '\n';
     ck_assert_int_le(lines, 24);
     ck_assert_int_eq(parse("-h x y z w"), 0); /* help comes before everything else */
