@@ -11,6 +11,7 @@
 
 int gh_cmd_serve(int argc, char **argv);
 int gh_cmd_predict(int argc, char **argv);
+int gh_cmd_train(int argc, char **argv);
 int gh_cmd_eval(int argc, char **argv);
 int gh_cmd_bench(int argc, char **argv);
 int gh_cmd_inspect(int argc, char **argv);
@@ -28,18 +29,6 @@ int gh_cli_flush(const char *command, int code);
 int gh_cli_print_json(const char *command, json_t *object, bool compact);
 /* Prints {"file": ..., "error": ...} on a line. */
 void gh_cli_json_error(const char *file, const gh_err *e);
-
-/* Progress on stderr: a bar with rate and remaining time on a terminal, else a line now and then. */
-typedef struct gh_progress {
-    const char *what;
-    size_t total;
-    uint64_t start_ns, shown_ns;
-    bool terminal, drawn;
-} gh_progress;
-void gh_progress_start(gh_progress *p, const char *what, size_t total);
-void gh_progress_show(gh_progress *p, size_t done);
-/* Wipes the bar. */
-void gh_progress_end(gh_progress *p);
 
 /* The folder of models when none is named: ./models, else ../models or ../share/gharial/models as seen from
  * the folder of the binary (.build/gharial lies in the project). Written into `out`; returns out. */

@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 
 #include "base/mem.h"
+#include "base/progress.h"
 #include "tasks/jsontext.h"
 #include "train/evaluate.h"
 #include "train/metrics.h"

@@ -4,8 +4,8 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/progress.h"
 #include "train/cache.h"
-#include "train/progress.h"
 
 #include <math.h>
 #include <pthread.h>
@@ -170,7 +170,7 @@ static void run_thread(void *arg, int begin, int end, int thread)
         else if (j->data->examples[i].twin == i)
             one_example(j, &w, i);
         uint32_t done = ++j->done;
-        if (pthread_mutex_trylock(&j->lock) == 0) {
+        if (j->options->progress && pthread_mutex_trylock(&j->lock) == 0) {
             gh_progress_show(&j->progress, done);
             pthread_mutex_unlock(&j->lock);
         }
@@ -239,9 +239,9 @@ static gh_status make(job *j, gh_err *e)
 {
     GH_TRY(allocate(j, e));
     GH_TRY(open_cache(j, e));
-    gh_progress_start(&j->progress, "features", j->data->nexamples, j->options->progress);
+    gh_progress_start(&j->progress, "features", j->data->nexamples);
     gh_pool_for(j->options->pool, gh_pool_size(j->options->pool), run_thread, j);
-    gh_progress_end(&j->progress, j->done);
+    gh_progress_end(&j->progress);
     if (j->status)
         return gh_fail(e, j->status, "%s", j->err.text);
     compact(j);
