@@ -16,6 +16,7 @@ PREFIX  ?= /usr/local
 MODELS  ?=
 V       ?=
 Q       := $(if $(V),,@)
+MAKEFLAGS += --no-print-directory
 
 WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes
 CSTD    := -std=c17 -D_GNU_SOURCE
@@ -205,7 +206,8 @@ if [ "$$(id -u)" = 0 ]; then root=; elif command -v sudo >/dev/null; then root=s
     echo "please install as root:$$missing" >&2; exit 1; \
 fi; \
 $$root apt-get update -q >/dev/null && \
-$$root env DEBIAN_FRONTEND=noninteractive apt-get install -yq --no-install-recommends $$missing >/dev/null
+$$root env DEBIAN_FRONTEND=noninteractive DEBCONF_NOWARNINGS=yes \
+    apt-get install -yq --no-install-recommends -o DPkg::Lock::Timeout=120 $$missing >/dev/null
 endef
 
 .PHONY: deps deps-test
