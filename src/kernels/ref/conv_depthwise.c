@@ -4,6 +4,8 @@
 
 #include "kernels/ref/ref.h"
 
+#include <string.h>
+
 static bool accepts(const gh_conv_shape *s)
 {
     return s->groups == s->ic && s->groups == s->oc;
@@ -36,12 +38,14 @@ static int units(const gh_conv_shape *s)
     return s->n * ref_blocks(s->oc) * s->oh;
 }
 
-static void one_pixel(float *acc, const gh_conv_shape *s, const float *src, const float *weights, int y,
+static void one_pixel(float *sum, const gh_conv_shape *s, const float *src, const float *weights, int y,
                       int x)
 {
     int iy = y * s->sh - s->pt, ix = x * s->sw - s->pl, ky0, ky1, kx0, kx1;
     ref_taps(&ky0, &ky1, iy, s->kh, s->dh, s->ih);
     ref_taps(&kx0, &kx1, ix, s->kw, s->dw, s->iw);
+    float acc[BLOCK]; /* not sum itself, which might alias the input */
+    memcpy(acc, sum, sizeof acc);
     for (int ky = ky0; ky < ky1; ky++)
         for (int kx = kx0; kx < kx1; kx++) {
             const float *v = src + ((size_t)(iy + ky * s->dh) * s->iw + ix + kx * s->dw) * BLOCK;
@@ -49,6 +53,7 @@ static void one_pixel(float *acc, const gh_conv_shape *s, const float *src, cons
             for (int l = 0; l < BLOCK; l++)
                 acc[l] += v[l] * w[l];
         }
+    memcpy(sum, acc, sizeof acc);
 }
 
 static void run(const gh_conv_job *job, int begin, int end)

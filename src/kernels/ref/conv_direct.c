@@ -4,6 +4,8 @@
 
 #include "kernels/ref/ref.h"
 
+#include <string.h>
+
 static bool accepts_direct(const gh_conv_shape *s)
 {
     return s->groups == 1;
@@ -41,12 +43,14 @@ static int units(const gh_conv_shape *s)
     return s->n * ref_blocks(s->oc) * s->oh;
 }
 
-static void one_pixel(float *acc, const gh_conv_shape *s, const float *src, const float *weights, int y,
+static void one_pixel(float *sum, const gh_conv_shape *s, const float *src, const float *weights, int y,
                       int x)
 {
     int iy = y * s->sh - s->pt, ix = x * s->sw - s->pl, ky0, ky1, kx0, kx1;
     ref_taps(&ky0, &ky1, iy, s->kh, s->dh, s->ih);
     ref_taps(&kx0, &kx1, ix, s->kw, s->dw, s->iw);
+    float acc[BLOCK]; /* not sum itself, which might alias the input */
+    memcpy(acc, sum, sizeof acc);
     for (int c = 0; c < s->ic; c++) {
         const float *plane = src + (size_t)(c / BLOCK) * s->ih * s->iw * BLOCK + c % BLOCK;
         for (int ky = ky0; ky < ky1; ky++)
@@ -57,6 +61,7 @@ static void one_pixel(float *acc, const gh_conv_shape *s, const float *src, cons
                     acc[l] += v * w[l];
             }
     }
+    memcpy(sum, acc, sizeof acc);
 }
 
 static void run(const gh_conv_job *job, int begin, int end)

@@ -23,6 +23,10 @@ typedef struct gh_tile {
     float *dst;
     size_t dst_step; /* of dst and from, between blocks of output channels */
     float lo, hi;    /* clamps the result */
+    /* The weights that come after these, `ahead` floats on, are fetched into the L2 cache in passing: of
+     * every BLOCK lanes this tile takes care of [fetch_first, fetch_last). */
+    ptrdiff_t ahead;
+    int fetch_first, fetch_last;
 } gh_tile;
 
 typedef void (*gh_tile_fn)(const gh_tile *t);
@@ -77,11 +81,13 @@ static inline int tile_choose(int pixels, int blocks)
 
 /* Runs t over a row of `pixels` outputs, q blocks; t's src, from and dst move on by one pixel each. */
 static inline void tile_row(gh_tile *t, const gh_tile_fn tiles[TILE_PIXELS], int pixels, int limit,
-                            int src_pixel)
+                            int src_pixel, int fetches)
 {
     int n = tile_div(pixels, limit), small = pixels / n, large = pixels % n;
     for (int i = 0; i < n; i++) {
         int p = small + (i < large);
+        t->fetch_first = t->fetch_last;
+        t->fetch_last = t->fetch_last + fetches < BLOCK ? t->fetch_last + fetches : BLOCK;
         tiles[p - 1](t);
         t->src += (ptrdiff_t)p * src_pixel;
         t->dst += (ptrdiff_t)p * BLOCK;
