@@ -61,6 +61,7 @@ help:
 #: check-tsan    the same under the Thread sanitizer
 #: check-valgrind unit tests under Valgrind, with the plain C kernels
 #: bench         measure against ONNX Runtime
+#: bench-kernels  GFLOP/s of every kernel at every level, ARGS="-c -l avx512 WORD" (see tests/bench/kernels.c)
 #: models        fetch and import the default models, or MODELS="name ..."
 #: fuzz          build the fuzz targets and replay their corpora; FUZZ=1 CC=clang builds libFuzzer programs
 #: lint          check the rules of the tree;  format, format-check: layout by .clang-format
@@ -187,6 +188,9 @@ serve: deps
 	$(BUILD)/gharial serve --models models
 
 # Each tests/bench/NAME.c is a program of its own, bench-NAME.
+.PHONY: bench-kernels
+bench-kernels: $(BUILD)/bench-kernels
+	$(Q)$(BUILD)/bench-kernels $(ARGS)
 $(BUILD)/bench-%: $(BUILD)/obj/tests/bench/%.o $(BUILD)/libgharial.a
 	$(Q)$(LINK) $(LIBS)
 
