@@ -109,7 +109,7 @@ void gh_app_free(gh_app **pointer)
         gh_worker_free(&app->workers[i]);
     gh_free(app->workers);
     gh_pool_free(&app->pool);
-    gh_metrics_free(&app->metrics);
+    gh_http_metrics_free(&app->metrics);
     gh_free(app->token);
     gh_free(app->cors);
     gh_free(app);

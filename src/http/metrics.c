@@ -40,7 +40,7 @@ gh_metrics *gh_metrics_new(size_t routes)
     return m;
 }
 
-void gh_metrics_free(gh_metrics **m)
+void gh_http_metrics_free(gh_metrics **m)
 {
     gh_free(*m);
     *m = NULL;

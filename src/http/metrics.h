@@ -24,7 +24,7 @@ typedef struct gh_metrics gh_metrics;
 
 /* `routes` endpoints; number `routes` itself counts requests that met none. */
 gh_metrics *gh_metrics_new(size_t routes);
-void gh_metrics_free(gh_metrics **m);
+void gh_http_metrics_free(gh_metrics **m);
 void gh_metrics_request(gh_metrics *m, size_t route, int status, double ms);
 void gh_metrics_stage(gh_metrics *m, gh_stage stage, double ms);
 void gh_metrics_pixels(gh_metrics *m, double pixels);
