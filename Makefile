@@ -122,11 +122,14 @@ $(BUILD)/e2e: $(call obj,$(E2E)) $(BUILD)/libgharial.a
 export ASAN_OPTIONS ?= allocator_may_return_null=1:detect_stack_use_after_return=1
 export UBSAN_OPTIONS ?= print_stacktrace=1
 export TSAN_OPTIONS ?= halt_on_error=1
+ifneq ($(SAN),)
+export CK_TIMEOUT_MULTIPLIER ?= 10
+endif
 ADDRESS := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 JOBS     = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 
 .PHONY: unit check check-inputs check-run check-asan check-tsan check-valgrind
-unit: $(BUILD)/unit
+unit: $(BUILD)/unit photos
 	$(BUILD)/unit
 
 check: check-inputs
