@@ -43,12 +43,14 @@ typedef struct gh_metrics {
     } bin[GH_CALIBRATION_BINS];
 } gh_metrics;
 
-/* From probabilities (n x classes, row-major) and labels. */
+/* From probabilities (n x classes, row-major) and labels. Macro means are over classes that have rows.
+ * GH_ARG, GH_FORMAT (no probability), GH_NOMEM. */
 GH_MUST_CHECK gh_status gh_metrics_of(gh_metrics **out, const float *probabilities, const uint32_t *labels,
                                       size_t n, uint32_t classes, gh_err *e);
 void gh_metrics_free(gh_metrics **m);
 
-/* Temperature that minimises the mean negative log-likelihood of softmax(logits / T) (Guo et al. 2017). */
+/* Temperature that minimises the mean negative log-likelihood of softmax(logits / T) (Guo et al. 2017),
+ * within 0.05 to 20; 1 for no rows. */
 double gh_temperature(const float *logits, const uint32_t *labels, size_t n, uint32_t classes);
 /* Turns logits into probabilities of softmax(logits / temperature), in place. */
 void gh_softmax_rows(float *scores, size_t n, uint32_t classes, double temperature);
