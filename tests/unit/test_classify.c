@@ -12,7 +12,7 @@
 
 #define MANY 1000
 
-static char names[MANY][8];
+static char names[MANY][16];
 static char *labels[MANY];
 static gh_manifest manifest;
 static gh_model model;
