@@ -116,6 +116,10 @@ $(BUILD)/unit: $(call obj,$(UNIT) $(APPTEST)) $(BUILD)/libgharial.a
 	$(Q)$(LINK) $(TESTLIB) $(LIBS)
 $(BUILD)/onnx: $(call obj,$(ONNX)) $(BUILD)/libgharial.a
 	$(Q)$(LINK) $(TESTLIB) $(LIBS)
+# A user's program: the public header and the library alone.
+$(BUILD)/example: tests/e2e/example/classify.c $(BUILD)/libgharial.a
+	$(Q)$(CC) $(CSTD) $(WARN) $(CFLAGS) $(SAN) -Iinclude -o $@ $^ $(LDFLAGS) $(LIBS)
+$(BUILD)/e2e: | $(BUILD)/example
 $(BUILD)/e2e: $(call obj,$(E2E)) $(BUILD)/libgharial.a
 	$(Q)$(LINK) $(TESTLIB) $(LIBS)
 

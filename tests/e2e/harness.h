@@ -64,6 +64,7 @@ Suite *suite_load(void);
 Suite *suite_access(void);
 Suite *suite_api(void);
 Suite *suite_commands(void);
+Suite *suite_example(void);
 /* Sends soak_requests requests and looks at the server's memory. */
 Suite *suite_soak(void);
 extern int soak_requests;

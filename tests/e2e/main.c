@@ -11,8 +11,9 @@ static const struct {
     const char *name;
     Suite *(*make)(void);
 } suites[] = {
-    {"soak", suite_soak}, {"forms", suite_forms},   {"errors", suite_errors}, {"protocol", suite_protocol},
-    {"load", suite_load}, {"access", suite_access}, {"api", suite_api},       {"commands", suite_commands},
+    {"soak", suite_soak},         {"forms", suite_forms},       {"errors", suite_errors},
+    {"protocol", suite_protocol}, {"load", suite_load},         {"access", suite_access},
+    {"api", suite_api},           {"commands", suite_commands}, {"example", suite_example},
 };
 
 /* The first row runs only when it is named: it takes minutes. */
