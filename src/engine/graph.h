@@ -17,6 +17,8 @@
 /* Limits of a model: over any of them a file is refused. */
 #define GH_MAX_NODES    100000u
 #define GH_MAX_VALUES   400000u
+#define GH_MAX_OPERANDS 1000000u          /* inputs and outputs of all nodes */
+#define GH_MAX_ATTRS    400000u           /* of all nodes */
 #define GH_MAX_ELEMENTS ((size_t)1 << 31) /* of one tensor */
 
 typedef struct gh_op gh_op;

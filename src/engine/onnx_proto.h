@@ -64,5 +64,8 @@ typedef struct gh_onnx_tensor {
  * may be unaligned there when there are more than a few (gh_tensor_aligned tells). */
 GH_MUST_CHECK gh_status gh_onnx_read_tensor(gh_onnx_tensor *out, gh_graph *g, const uint8_t *data, size_t len,
                                             gh_err *e);
+/* Reads one AttributeProto into the graph's arena; its type is that of the values it holds. */
+GH_MUST_CHECK gh_status gh_onnx_read_attr(gh_attr *out, gh_graph *g, const uint8_t *data, size_t len,
+                                          gh_err *e);
 
 #endif

@@ -10,7 +10,8 @@
 
 typedef struct reader {
     gh_graph *g;
-    gh_symbols names; /* value names to ids */
+    gh_symbols names;       /* value names to ids */
+    size_t operands, attrs; /* of all nodes so far */
     gh_err *e;
 } reader;
 
@@ -47,7 +48,8 @@ static gh_status value_named(reader *r, uint32_t *out, const char *name, size_t 
         if (!copy)
             return no_memory(r);
         id = gh_graph_value(r->g, copy, GH_UNKNOWN, (gh_shape){.rank = -1});
-        if (id == GH_NONE || !gh_symbols_add(&r->names, r->g->values[id].name, len, id))
+        /* by `copy`: the value's own name ends at the first zero byte */
+        if (id == GH_NONE || !gh_symbols_add(&r->names, copy, len, id))
             return no_memory(r);
     }
     *out = id;
@@ -122,8 +124,9 @@ static gh_status read_type(reader *r, gh_value *v, const gh_wire_field *field)
     return w.bad ? cut_off(r, "a type") : GH_OK;
 }
 
-/* ValueInfoProto: gives the value's number, with its declared type and shape filled in. */
-static gh_status read_info(reader *r, uint32_t *out, const gh_wire_field *field)
+/* ValueInfoProto: gives the value's number, with its declared type and shape filled in. What an input says
+ * counts more than what an output says of the same value. */
+static gh_status read_info(reader *r, uint32_t *out, const gh_wire_field *field, bool input)
 {
     gh_wire w = gh_wire_open(field->data, field->len);
     gh_wire_field f, name = {0};
@@ -138,7 +141,7 @@ static gh_status read_info(reader *r, uint32_t *out, const gh_wire_field *field)
         return cut_off(r, "a declared input or output");
     GH_TRY(value_named(r, out, (const char *)name.data, name.len));
     gh_value *v = &r->g->values[*out];
-    if (!v->data) {
+    if (!v->data && (input || v->type == GH_UNKNOWN)) {
         v->type = declared.type;
         v->shape = declared.shape;
     }
@@ -159,94 +162,6 @@ static gh_status read_initializer(reader *r, const gh_wire_field *field)
     v->type = t.tensor.type;
     v->shape = t.tensor.shape;
     v->data = t.tensor.data;
-    return GH_OK;
-}
-
-/* Lists in an attribute are collected in two steps: count, then fill. */
-static gh_status attr_list(reader *r, gh_attr *a, const gh_wire_field *field, uint32_t number)
-{
-    size_t most = field->len; /* an element takes at least one byte */
-    int64_t *ints = NULL;
-    float *floats = NULL;
-    const char **strings = NULL;
-    if (number == ATTR_INTS)
-        a->ints = ints = gh_arena_array(r->g->arena, most + 1, sizeof *ints);
-    else if (number == ATTR_FLOATS)
-        a->floats = floats = gh_arena_array(r->g->arena, most / 4 + 1, sizeof *floats);
-    else
-        a->strings = strings = gh_arena_array(r->g->arena, most / 2 + 1, sizeof *strings);
-    if (!ints && !floats && !strings)
-        return no_memory(r);
-    gh_wire w = gh_wire_open(field->data, field->len);
-    gh_wire_field f;
-    while (gh_wire_next(&w, &f)) {
-        if (f.number != number)
-            continue;
-        bool ok = true;
-        if (ints)
-            ok = gh_wire_int64s(&f, ints, &a->count, most);
-        else if (floats)
-            ok = gh_wire_floats(&f, floats, &a->count, most / 4);
-        else
-            GH_TRY(text(r, &strings[a->count++], &f));
-        if (!ok)
-            return cut_off(r, "an attribute");
-    }
-    return GH_OK;
-}
-
-static gh_status read_attr_scalar(reader *r, gh_attr *a, uint32_t *list, const gh_wire_field *f)
-{
-    gh_onnx_tensor t;
-    switch (f->number) {
-    case ATTR_NAME:
-        return text(r, &a->name, f);
-    case ATTR_TYPE:
-        a->type = (gh_attr_type)(f->value & 63);
-        return GH_OK;
-    case ATTR_I:
-        a->i = (int64_t)f->value;
-        a->type = a->type ? a->type : GH_ATTR_INT;
-        return GH_OK;
-    case ATTR_F:
-        a->f = gh_wire_float(f);
-        a->type = a->type ? a->type : GH_ATTR_FLOAT;
-        return GH_OK;
-    case ATTR_S:
-        a->type = a->type ? a->type : GH_ATTR_STRING;
-        a->count = f->len;
-        return text(r, &a->s, f);
-    case ATTR_T:
-        if (f->type != GH_WIRE_LEN)
-            return cut_off(r, "an attribute");
-        GH_TRY(gh_onnx_read_tensor(&t, r->g, f->data, f->len, r->e));
-        a->type = a->type ? a->type : GH_ATTR_TENSOR;
-        a->tensor = t.tensor;
-        return GH_OK;
-    case ATTR_FLOATS:
-    case ATTR_INTS:
-    case ATTR_STRINGS:
-        *list = f->number;
-    }
-    return GH_OK;
-}
-
-static gh_status read_attr(reader *r, gh_attr *a, const gh_wire_field *field)
-{
-    gh_wire w = gh_wire_open(field->data, field->len);
-    gh_wire_field f;
-    uint32_t list = 0;
-    a->name = "";
-    a->tensor.shape.rank = -1;
-    while (gh_wire_next(&w, &f))
-        GH_TRY(read_attr_scalar(r, a, &list, &f));
-    if (w.bad)
-        return cut_off(r, "an attribute");
-    if (list)
-        GH_TRY(attr_list(r, a, field, list));
-    /* proto3 leaves a zero or an empty text out: the type field alone says what it is */
-    if (a->type == GH_ATTR_STRING && !a->s)
-        a->s = "";
     return GH_OK;
 }
 
@@ -304,7 +219,7 @@ static gh_status fill_node(reader *r, gh_node *n, const gh_wire_field *field)
             GH_TRY(text(r, &n->domain, &f));
             break;
         case NODE_ATTR:
-            GH_TRY(read_attr(r, &n->attrs[n->nattrs++], &f));
+            GH_TRY(gh_onnx_read_attr(&n->attrs[n->nattrs++], r->g, f.data, f.len, r->e));
             break;
         }
     }
@@ -317,6 +232,13 @@ static gh_status read_node(reader *r, const gh_wire_field *field)
 {
     node_counts c = {0};
     GH_TRY(count_node(r, &c, field));
+    r->operands += (size_t)c.inputs + c.outputs;
+    r->attrs += c.attrs;
+    if (r->operands > GH_MAX_OPERANDS || r->attrs > GH_MAX_ATTRS)
+        return gh_fail(
+            r->e, GH_LIMIT,
+            "the model's nodes have more inputs and outputs (%u) or attributes (%u) than gharial accepts",
+            GH_MAX_OPERANDS, GH_MAX_ATTRS);
     uint32_t index = gh_graph_node(r->g, "", "", NULL, 0, NULL, 0);
     if (index == GH_NONE)
         return no_memory(r);
@@ -335,17 +257,21 @@ static gh_status read_node(reader *r, const gh_wire_field *field)
 static gh_status add_inputs(reader *r, const uint32_t *ids, uint32_t count)
 {
     gh_graph *g = r->g;
+    bool *seen = gh_calloc(g->nvalues + 1u, sizeof *seen);
     g->inputs = gh_calloc(count + 1u, sizeof *g->inputs);
-    if (!g->inputs)
-        return no_memory(r);
-    for (uint32_t i = 0; i < count; i++) {
+    gh_status status = g->inputs && seen ? GH_OK : no_memory(r);
+    for (uint32_t i = 0; i < count && status == GH_OK; i++) {
         const gh_value *v = &g->values[ids[i]];
         if (v->producer != GH_NONE)
-            return gh_fail(r->e, GH_FORMAT, "value \"%s\" is an input and the output of a node", v->name);
-        if (!v->data)
+            status = gh_fail(r->e, GH_FORMAT, "value \"%s\" is an input and the output of a node", v->name);
+        else if (seen[ids[i]])
+            status = gh_fail(r->e, GH_FORMAT, "input \"%s\" is declared twice", v->name);
+        else if (!v->data)
             g->inputs[g->ninputs++] = ids[i];
+        seen[ids[i]] = true;
     }
-    return GH_OK;
+    gh_free(seen);
+    return status;
 }
 
 /* Every value that is read must come from somewhere. */
@@ -390,14 +316,14 @@ static gh_status read_graph_field(reader *r, const gh_wire_field *f, uint32_t **
     case GRAPH_INFO: /* shapes are inferred anew for each plan; what the file claims is not needed */
         return GH_OK;
     case GRAPH_OUTPUT:
-        GH_TRY(read_info(r, &id, f));
+        GH_TRY(read_info(r, &id, f, false));
         gh_graph_output(r->g, id);
         return r->g->failed ? no_memory(r) : GH_OK;
     case GRAPH_SPARSE:
         return gh_fail(r->e, GH_UNSUPPORTED,
                        "the model has sparse initializers, which gharial does not read");
     case GRAPH_INPUT: {
-        GH_TRY(read_info(r, &id, f));
+        GH_TRY(read_info(r, &id, f, true));
         uint32_t *bigger = gh_realloc(*inputs, *ninputs + 1u, sizeof **inputs);
         if (!bigger)
             return no_memory(r);

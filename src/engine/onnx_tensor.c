@@ -179,7 +179,10 @@ gh_status gh_onnx_read_tensor(gh_onnx_tensor *out, gh_graph *g, const uint8_t *d
                       "one file");
     if (p.type == GH_STRING || !gh_dtype_size(p.type))
         return broken(e, &p, "has an element type that gharial does not run");
-    if (!gh_shape_count(&count, &p.shape) || count > GH_MAX_ELEMENTS)
+    bool absurd = !gh_shape_count(&count, &p.shape) || count > GH_MAX_ELEMENTS;
+    for (int i = 0; i < p.shape.rank; i++) /* beside a side of 0, too */
+        absurd |= p.shape.dims[i] > INT32_MAX;
+    if (absurd)
         return broken(e, &p, "has absurd dimensions");
     gh_tensor t = {.type = p.type == GH_F16 ? GH_F32 : p.type, .shape = p.shape};
     if (p.has_raw) {
