@@ -68,6 +68,17 @@ static gh_status first_plan(gh_net *net, gh_err *e)
     return status;
 }
 
+/* Packed weights that a model may have: padding makes them larger than its constants, and nodes that share
+ * constants pack them each, but a small file must not ask for gigabytes. */
+static size_t room_for_packing(const gh_graph *g)
+{
+    size_t bytes = (size_t)256 << 20, count;
+    for (uint32_t i = 0; i < g->nvalues; i++)
+        if (g->values[i].data && gh_shape_count(&count, &g->values[i].shape))
+            bytes += 8 * count * gh_dtype_size(g->values[i].type);
+    return bytes;
+}
+
 gh_status gh_net_from_graph(gh_net **out, gh_graph **graph, unsigned passes, gh_err *e)
 {
     gh_net *net = gh_calloc(1, sizeof *net);
@@ -88,6 +99,7 @@ gh_status gh_net_from_graph(gh_net **out, gh_graph **graph, unsigned passes, gh_
     if (!status)
         status = run_passes(net->graph, passes, e);
     if (!status) {
+        net->packed_room = room_for_packing(net->graph);
         net->packed = gh_calloc(net->graph->nnodes + 1u, sizeof *net->packed);
         status = net->packed ? first_plan(net, e) : gh_fail(e, GH_NOMEM, "no memory for a network");
     }
@@ -244,9 +256,10 @@ const gh_graph *gh_net_graph(const gh_net *net)
 
 size_t gh_net_packed_bytes(const gh_net *net)
 {
-    size_t bytes = 0;
-    for (uint32_t i = 0; i < net->graph->nnodes; i++)
-        bytes += net->packed[i].bytes;
+    gh_net *n = (gh_net *)(uintptr_t)net; /* the lock alone is changed */
+    pthread_mutex_lock(&n->lock);
+    size_t bytes = n->packed_bytes;
+    pthread_mutex_unlock(&n->lock);
     return bytes;
 }
 

@@ -118,6 +118,15 @@ gh_status gh_io_need(const gh_io *io, uint32_t i, gh_dtype type, int rank)
     return GH_OK;
 }
 
+gh_status gh_prepare_room(const gh_prepare *p, size_t floats)
+{
+    if (floats > p->room / sizeof(float))
+        return gh_io_fail(p->io, GH_LIMIT,
+                          "its packed weights need %zu MB more than gharial allows this model",
+                          (floats - p->room / sizeof(float)) * sizeof(float) >> 20);
+    return GH_OK;
+}
+
 gh_status gh_io_axis(const gh_io *io, int *out, int64_t axis, int rank)
 {
     int64_t a = axis < 0 ? axis + rank : axis;

@@ -6,7 +6,9 @@
 
 #include <string.h>
 
-#define MOST_KNOWN ((size_t)1 << 20) /* elements that a plan computes for itself */
+/* What a plan computes for itself: shapes, and constants where folding is off. */
+#define KNOWN_ELEMENTS 0x1p22
+#define KNOWN_WORK     0x1p27
 
 /* Where a value stands: its buffer in each layout, GH_NONE where it is not. */
 typedef struct place {
@@ -23,6 +25,7 @@ typedef struct builder {
     uint32_t *joined;    /* of an addition: the convolution that computes it; of that convolution: itself */
     gh_tensor *in, *out; /* operands of the node at hand */
     bool *blocked;
+    gh_budget budget;
     gh_err *e;
 } builder;
 
@@ -52,16 +55,13 @@ static gh_io io_of(builder *b, const gh_node *n)
                    .e = b->e};
 }
 
-static bool is_known(const builder *b, const gh_node *n)
+static bool is_known(builder *b, const gh_io *io)
 {
-    size_t count;
+    const gh_node *n = io->node;
     for (uint32_t i = 0; i < n->ninputs; i++)
         if (b->in[i].type != GH_UNKNOWN && !b->in[i].data && !(n->op->flags & GH_OP_SHAPE))
             return false;
-    for (uint32_t i = 0; i < n->noutputs; i++)
-        if (!gh_shape_count(&count, &b->out[i].shape) || count > MOST_KNOWN)
-            return false;
-    return true;
+    return gh_budget_take(&b->budget, io);
 }
 
 /* Computes a node whose inputs are known now, into the plan's arena. */
@@ -87,7 +87,10 @@ static gh_status check_size(builder *b, const gh_node *n, const gh_tensor *t)
 {
     size_t count;
     char text[96];
-    if (!gh_dtype_size(t->type) || !gh_shape_count(&count, &t->shape) || count > INT32_MAX)
+    bool fits = gh_dtype_size(t->type) && gh_shape_count(&count, &t->shape) && count <= INT32_MAX;
+    for (int i = 0; i < t->shape.rank; i++) /* beside a side of 0, too */
+        fits = fits && t->shape.dims[i] <= INT32_MAX;
+    if (!fits)
         return gh_fail(b->e, GH_LIMIT, "node \"%s\" (%s) gives %s of type %s, more than gharial accepts",
                        n->name, n->type, gh_shape_text(&t->shape, text, sizeof text), gh_dtype_name(t->type));
     return GH_OK;
@@ -101,7 +104,7 @@ static gh_status infer_node(builder *b, const gh_node *n)
     for (uint32_t i = 0; i < n->noutputs; i++)
         if (n->outputs[i] != GH_NONE)
             GH_TRY(check_size(b, n, &b->out[i]));
-    if (is_known(b, n))
+    if (is_known(b, &io))
         GH_TRY(compute_known(b, n));
     for (uint32_t i = 0; i < n->noutputs; i++)
         if (n->outputs[i] != GH_NONE)
@@ -125,18 +128,25 @@ static gh_status infer_all(builder *b, const gh_shape *inputs)
 
 /* ---- additions joined to convolutions ---- */
 
-/* The node that gives value v, when it is a convolution that nobody else reads and that can take a residual.
+/* True for an input that is left out or has the same elements in every plan: what is packed is packed once.
  */
+static bool is_constant(const builder *b, uint32_t v)
+{
+    return v == GH_NONE || b->g->values[v].data;
+}
+
+/* The node that gives value v, when it is a convolution that nobody else reads and that can take a residual:
+ * one that conv_prepare accepts. */
 static uint32_t joinable(const builder *b, uint32_t v)
 {
     uint32_t from = b->g->values[v].producer;
-    if (from == GH_NONE || b->uses[v] != 1)
+    if (from == GH_NONE || b->uses[v] != 1 || b->joined[from] != GH_NONE)
         return GH_NONE;
     const gh_node *n = &b->g->nodes[from];
-    return strcmp(n->type, "Conv") == 0 && n->op->blocked && n->act.kind == GH_ACT_NONE &&
-                   b->joined[from] == GH_NONE && b->values[n->inputs[1]].data && b->values[v].shape.rank == 4
-               ? from
-               : GH_NONE;
+    if (strcmp(n->type, "Conv") != 0 || n->act.kind != GH_ACT_NONE || b->values[v].shape.rank != 4)
+        return GH_NONE;
+    bool packs = is_constant(b, n->inputs[1]) && (n->ninputs < 3 || is_constant(b, n->inputs[2]));
+    return packs && !b->values[n->inputs[0]].data ? from : GH_NONE;
 }
 
 static bool groups_fit(const builder *b, uint32_t node)
@@ -281,18 +291,29 @@ static gh_status add_input(builder *b, uint32_t v, bool blocked, bool packed)
 
 /* ---- steps ---- */
 
-static gh_status choose(builder *b, gh_prepare *p, const gh_io *io, const gh_packed *packed)
+static gh_status choose(builder *b, gh_prepare *p, const gh_io *io, gh_packed *packed)
 {
     const gh_node *n = io->node;
     *p = (gh_prepare){.io = io,
                       .k = b->net->k,
                       .in_blocked = b->blocked,
                       .arena = b->plan->arena,
-                      .packed = (gh_packed *)(uintptr_t)packed,
+                      .packed = packed,
+                      .room = b->net->packed_room,
                       .kernel = "ref"};
-    for (uint32_t i = 0; i < n->ninputs; i++)
+    bool fixed = true;
+    for (uint32_t i = 0; i < n->ninputs; i++) {
         b->blocked[i] = n->inputs[i] != GH_NONE && b->places[n->inputs[i]].blocked != GH_NONE;
-    return n->op->blocked && (b->net->passes & GH_PASS_LAYOUT) ? n->op->blocked->prepare(p) : GH_OK;
+        fixed = fixed && (!b->in[i].data || is_constant(b, n->inputs[i]));
+    }
+    /* elements that only this plan knows must not be packed for all */
+    if (!fixed || !n->op->blocked || !(b->net->passes & GH_PASS_LAYOUT))
+        return GH_OK;
+    size_t before = packed->bytes;
+    gh_status status = n->op->blocked->prepare(p);
+    b->net->packed_bytes += packed->bytes - before;
+    b->net->packed_room -= packed->bytes - before;
+    return status;
 }
 
 /* One node as a step; `add` is the addition that it computes too, or NULL, and `residual` that one's other
@@ -324,7 +345,7 @@ static gh_status emit(builder *b, uint32_t node, const gh_node *add, uint32_t re
                     .macs = n->op->macs ? n->op->macs(&io) : 0,
                     .inplace = add || (n->op->flags & GH_OP_INPLACE)};
     for (uint32_t i = 0; i < n->ninputs; i++)
-        GH_TRY(add_input(b, n->inputs[i], p.want_blocked >> i & 1, step.packed != NULL));
+        GH_TRY(add_input(b, n->inputs[i], p.want_blocked >> i & 1, step.packed != NULL && i > 0));
     if (add)
         GH_TRY(add_input(b, residual, true, false));
     step.out = plan->noperands;
@@ -462,7 +483,11 @@ static gh_status allocate(builder *b, const gh_shape *inputs)
 
 gh_status gh_plan_build(gh_plan **out, gh_net *net, const gh_shape *inputs, gh_err *e)
 {
-    builder b = {.net = net, .g = net->graph, .e = e, .plan = gh_calloc(1, sizeof *b.plan)};
+    builder b = {.net = net,
+                 .g = net->graph,
+                 .e = e,
+                 .plan = gh_calloc(1, sizeof *b.plan),
+                 .budget = {KNOWN_ELEMENTS, KNOWN_WORK}};
     if (!b.plan)
         return no_memory(&b);
     b.plan->net = net;

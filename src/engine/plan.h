@@ -51,8 +51,9 @@ struct gh_net {
     gh_packed *packed; /* one a node */
     const gh_kernels *k;
     unsigned passes;
-    pthread_mutex_t lock; /* of everything below, and held while a plan is built */
-    int refs;             /* the owner's and one for each living plan */
+    pthread_mutex_t lock;             /* of everything below, and held while a plan is built */
+    size_t packed_bytes, packed_room; /* of all nodes; more that may be packed */
+    int refs;                         /* the owner's and one for each living plan */
     gh_plan *plans[GH_MAX_PLANS];
     uint64_t clock;
 };

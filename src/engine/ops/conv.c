@@ -99,7 +99,9 @@ static gh_status pack(gh_prepare *p, const gh_conv_kernel *kernel, const gh_conv
     const gh_tensor *w = &p->io->in[1];
     size_t n = kernel->packed(s), block = (size_t)p->k->block, oc = (size_t)s->oc;
     size_t padded = (oc + block - 1) / block * block, count = gh_shape_span(&w->shape, 0, w->shape.rank);
-    float *copy = NULL, *bias = NULL, *weights = gh_alloc_aligned((n ? n : 1) * sizeof(float));
+    float *copy = NULL, *bias = NULL, *weights;
+    GH_TRY(gh_prepare_room(p, n + padded));
+    weights = gh_alloc_aligned((n ? n : 1) * sizeof(float));
     const float *source = aligned_floats(w, count, &copy);
     if (gh_has(p->io, 2)) {
         bias = gh_alloc_aligned(padded * sizeof(float));
@@ -127,8 +129,9 @@ static gh_status conv_prepare(gh_prepare *p)
     const gh_io *io = p->io;
     GH_TRY(conv_shape(io, &s));
     const gh_conv_kernel *kernel = gh_conv_choose(p->k, &s);
-    if (!kernel || !io->in[1].data || (gh_has(io, 2) && !io->in[2].data) || io->in[0].shape.rank != 4)
-        return GH_OK;
+    bool constants = io->in[1].data && (!gh_has(io, 2) || io->in[2].data);
+    if (!kernel || !constants || io->in[0].data || io->in[0].shape.rank != 4)
+        return GH_OK; /* a constant source stands in no layout but the plain one */
     if (!p->packed->weights)
         GH_TRY(pack(p, kernel, &s));
     GH_ASSERT(p->packed->kernel == kernel);

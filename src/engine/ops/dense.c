@@ -96,7 +96,9 @@ static gh_status pack_dense(gh_prepare *p, const dense_shape *d)
     const gh_dense_kernel *kernel = p->k->dense;
     const gh_tensor *w = &p->io->in[1];
     size_t n = kernel->packed(d->n, d->k), count = (size_t)d->n * (size_t)d->k;
-    float *weights = gh_alloc_aligned((n ? n : 1) * sizeof(float)), *copy = NULL, *bias = NULL;
+    float *weights, *copy = NULL, *bias = NULL;
+    GH_TRY(gh_prepare_room(p, n + (size_t)d->n));
+    weights = gh_alloc_aligned((n ? n : 1) * sizeof(float));
     const float *source = w->data;
     if (!gh_tensor_aligned(w)) {
         source = copy = gh_alloc_aligned(count * sizeof(float));

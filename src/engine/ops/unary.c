@@ -7,10 +7,13 @@
 /* A bound of Clip: an attribute before opset 11, an input since; absent = none. */
 static gh_status clip_bound(const gh_io *io, float *out, uint32_t input, const char *name, float fallback)
 {
+    size_t count;
     *out = gh_node_float(io->node, name, fallback);
     if (!gh_has(io, input))
         return GH_OK;
     GH_TRY(gh_io_need(io, input, GH_F32, -1));
+    if (!gh_shape_count(&count, &io->in[input].shape) || count != 1)
+        return gh_io_fail(io, GH_FORMAT, "input %u must hold one value", input);
     if (!io->in[input].data)
         return gh_io_fail(io, GH_UNSUPPORTED, "its bounds depend on the data");
     memcpy(out, io->in[input].data, sizeof *out);

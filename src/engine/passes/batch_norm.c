@@ -19,11 +19,13 @@ static const float *floats(gh_graph *g, uint32_t value, size_t count)
 /* The convolution whose only reader is `bn`, with constant weights and bias; NULL when there is none. */
 static gh_node *conv_before(gh_graph *g, const gh_node *bn, const uint32_t *uses)
 {
-    uint32_t from = g->values[bn->inputs[0]].producer;
+    /* a needed input that is left out is told where shapes are inferred */
+    uint32_t from = bn->inputs[0] == GH_NONE ? GH_NONE : g->values[bn->inputs[0]].producer;
     if (from == GH_NONE || uses[bn->inputs[0]] != 1)
         return NULL;
     gh_node *conv = &g->nodes[from];
-    if (strcmp(conv->type, "Conv") != 0 || *conv->domain || conv->act.kind != GH_ACT_NONE)
+    if (strcmp(conv->type, "Conv") != 0 || *conv->domain || conv->act.kind != GH_ACT_NONE ||
+        conv->inputs[1] == GH_NONE)
         return NULL;
     const gh_value *w = &g->values[conv->inputs[1]];
     if (!w->data || w->type != GH_F32 || w->shape.rank < 3)

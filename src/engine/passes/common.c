@@ -5,6 +5,32 @@
 
 #include <string.h>
 
+/* Adds the elements of a row of tensors, left out ones aside; false when a shape is not known. */
+static bool add_elements(double *sum, const gh_tensor *t, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        size_t count = 0;
+        if (t[i].type != GH_UNKNOWN && !gh_shape_count(&count, &t[i].shape))
+            return false;
+        *sum += (double)count;
+    }
+    return true;
+}
+
+bool gh_budget_take(gh_budget *b, const gh_io *io)
+{
+    double elements = 0, work = io->node->op->macs ? io->node->op->macs(io) : 0;
+    bool reads = !(io->node->op->flags & GH_OP_SHAPE);
+    if (!add_elements(&elements, io->out, io->nout) || (reads && !add_elements(&work, io->in, io->nin)))
+        return false;
+    work += elements;
+    if (elements > b->elements || work > b->work)
+        return false;
+    b->elements -= elements;
+    b->work -= work;
+    return true;
+}
+
 uint32_t *gh_graph_uses(const gh_graph *g)
 {
     uint32_t *uses = gh_calloc(g->nvalues + 1u, sizeof *uses);

@@ -4,6 +4,14 @@
 
 #include "engine/op.h"
 
+/* What may be computed before a run, so that a small file cannot ask for gigabytes or hours. */
+typedef struct gh_budget {
+    double elements, work; /* elements that results may hold; multiply-adds and elements touched */
+} gh_budget;
+
+/* Takes what computing the node costs, shapes known; false, and nothing taken, when too little is left. */
+bool gh_budget_take(gh_budget *b, const gh_io *io);
+
 /* Computes nodes whose inputs are all constant. */
 GH_MUST_CHECK gh_status gh_pass_fold(gh_graph *g, gh_err *e);
 /* Folds a BatchNormalization into the weights of the convolution before it. */
