@@ -16,6 +16,7 @@ awk '
     if (name ~ /^spng/) library = "libspng"
     if (name ~ /^webp\//) library = "libwebp"
     if (name ~ /^(cblas|f77blas|openblas)/) library = "OpenBLAS"
+    if (name ~ /^(xxhash|xxh3)/) library = "libxxhash"
     if (library == "") next
     if (library == "libmicrohttpd" && FILENAME != "src/http/server.c")
       printf "%s:%d: only src/http/server.c may include %s\n", FILENAME, FNR, name
