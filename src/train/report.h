@@ -45,13 +45,15 @@ typedef struct gh_report {
     size_t ncurve;
     const gh_mistake *mistakes; /* worst first: most sure of the wrong class */
     size_t nmistakes;
-    const float *importances; /* width of them, or NULL: of a forest */
+    const float *importances; /* width of them, of a forest; NULL = `details` may list the most used */
     const char *details;      /* JSON object of the head's describe(), or NULL */
     double seconds_features, seconds_fit, seconds_total;
 } gh_report;
 
-/* Writes `folder`/report.json and `folder`/report.html, each all or nothing. Thumbnails of mistakes are
- * decoded from the pictures' files and embedded; one that cannot be read any more is drawn empty. */
+/* Writes `folder`/report.json and `folder`/report.html, each all or nothing. Thumbnails of the first twelve
+ * mistakes are decoded from the pictures' files and embedded; one that cannot be read any more is drawn
+ * empty. A matrix of very many classes may be missing (metrics->confusion NULL): then the mistakes tell who
+ * is taken for whom. GH_NOTFOUND, GH_IO, GH_NOMEM. */
 GH_MUST_CHECK gh_status gh_report_write(const gh_report *r, const char *folder, gh_err *e);
 
 #endif
