@@ -94,6 +94,7 @@ const char *gh_predictor_class_label(const gh_predictor *predictor, int index);
 typedef struct gh_predict_options {
     size_t size;         /* of this struct, set by the initialiser */
     int top;             /* most labels; 0 (default) = 5; over the number of classes = all */
+    int limit;           /* most results of any kind; 0 (default) = no further limit */
     double threshold;    /* least score, 0..1; 0 (default) = what the manifest says */
     uint64_t max_pixels; /* larger pictures are refused from their header; 0 (default) = 50 million */
 } gh_predict_options;

@@ -15,7 +15,7 @@ typedef struct values {
     const char *model;
     gh_opt_list models;
     bool json;
-    int64_t top, threads;
+    int64_t top, limit, threads;
     double threshold;
 } values;
 
@@ -25,6 +25,7 @@ static const gh_option options[] = {
     {"models", GH_OPT_LIST, offsetof(values, models), "DIR", "where names are looked up (models)", 0, 0},
     {"json", GH_OPT_FLAG, offsetof(values, json), .help = "one JSON object a line"},
     {"top", GH_OPT_INT, offsetof(values, top), "N", "labels a picture (5)", 1, 100000},
+    {"limit", GH_OPT_INT, offsetof(values, limit), "N", "most results a picture", 1, 100000},
     {"threshold", GH_OPT_REAL, offsetof(values, threshold), "S", "least score, 0 to 1 (the model's)", 0, 1},
     {"threads", GH_OPT_INT, offsetof(values, threads), "N", "threads a picture (all cores)", 1, 1024},
     {0},
@@ -154,6 +155,7 @@ int gh_cmd_predict(int argc, char **argv)
     job j = {.json = v.json};
     gh_predict_options_init(&j.options);
     j.options.top = (int)v.top;
+    j.options.limit = (int)v.limit;
     j.options.threshold = v.threshold;
     gh_status status = open_predictor(&j.predictor, &v, &e);
     if (status != GH_OK)

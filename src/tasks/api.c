@@ -114,13 +114,13 @@ gh_status gh_predictor_run(gh_result **out, gh_predictor *predictor, const void 
     gh_predict_options o;
     gh_predict_options_init(&o);
     GH_TRY(take_options(&o, sizeof o, options, e));
-    if (o.top < 0 || !(o.threshold >= 0 && o.threshold <= 1))
-        return gh_fail(e, GH_ARG, "top is %d and threshold %g; 1 or more and 0 to 1 are accepted", o.top,
-                       o.threshold);
+    if (o.top < 0 || o.limit < 0 || !(o.threshold >= 0 && o.threshold <= 1))
+        return gh_fail(e, GH_ARG, "top is %d, limit %d, threshold %g; accepted are 0 or more, and 0 to 1",
+                       o.top, o.limit, o.threshold);
     gh_image_limits limits = gh_image_limits_default();
     if (o.max_pixels)
         limits.max_pixels = o.max_pixels;
-    const gh_run_options run = {.top = o.top, .threshold = o.threshold};
+    const gh_run_options run = {.top = o.top, .limit = o.limit, .threshold = o.threshold};
     return gh_run(out, predictor->worker, predictor->model, data, len, &limits, &run, e);
 }
 

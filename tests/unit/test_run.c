@@ -241,7 +241,8 @@ START_TEST(test_public_interface)
     ck_assert_ptr_null(gh_predictor_class_label(p, -1));
     take_png(20, 10, 255, 0, 0);
     gh_predict_options_init(&o);
-    o.top = 2;
+    o.top = 3;
+    o.limit = 2;
     ck_assert_int_eq(gh_predictor_run(&r, p, picture.data, picture.len, &o, &e), GH_OK);
     gh_predictor_close(&p);
     gh_predictor_close(&p);
@@ -281,6 +282,9 @@ START_TEST(test_public_interface_refuses)
     take_png(20, 10, 255, 0, 0);
     gh_predict_options_init(&o);
     o.threshold = 1.5;
+    ck_assert_int_eq(gh_predictor_run(&r, p, picture.data, picture.len, &o, &e), GH_ARG);
+    gh_predict_options_init(&o);
+    o.limit = -1;
     ck_assert_int_eq(gh_predictor_run(&r, p, picture.data, picture.len, &o, &e), GH_ARG);
     gh_predict_options_init(&o);
     o.max_pixels = 199;
