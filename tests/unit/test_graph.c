@@ -164,7 +164,7 @@ static gh_graph *chain(const int *order, int n)
 {
     gh_graph *g = new_graph();
     uint32_t v[9];
-    char name[8];
+    char name[16];
     v[0] = gh_graph_input(g, "v0", GH_F32, unknown);
     for (int i = 1; i <= n; i++) {
         snprintf(name, sizeof name, "v%d", i);
@@ -186,7 +186,7 @@ START_TEST(test_sort_orders_and_renumbers)
         ck_assert_int_eq(gh_graph_sort(g, NULL), GH_OK);
         ck_assert_uint_eq(g->nnodes, 5);
         for (uint32_t i = 0; i < 5; i++) {
-            char name[8];
+            char name[16];
             snprintf(name, sizeof name, "n%u", i);
             ck_assert_str_eq(g->nodes[i].name, name);
             ck_assert_uint_eq(g->values[g->nodes[i].outputs[0]].producer, i);
