@@ -5,7 +5,7 @@ enum { LANES = 32 }; /* independent sums, more than latency times issue width */
 
 double gh_kernel_fma_peak_ref(uint64_t iterations)
 {
-    static volatile float sink;
+    volatile float sink; /* of the caller: several threads measure at once */
     float acc[LANES], sum = 0;
     const float scale = 0.999f, step = 0.001f;
     for (int l = 0; l < LANES; l++)
