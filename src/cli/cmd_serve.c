@@ -5,11 +5,13 @@
 #include "base/log.h"
 #include "http/server.h"
 
+#include <errno.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 typedef struct values {
@@ -101,6 +103,20 @@ static gh_http_options http_options(const values *v)
     return o;
 }
 
+/* SIGHUP: the folders are read again; whatever happens, what serves now goes on until it is replaced. */
+static void reload(gh_registry *models, const values *v)
+{
+    char fallback[PATH_MAX];
+    const char *one = gh_cli_models_dir(fallback, sizeof fallback);
+    gh_err e = {0};
+    gh_status status = v->models.count ? gh_registry_reload(models, v->models.items, v->models.count, &e)
+                                       : gh_registry_reload(models, &one, 1, &e);
+    if (status)
+        gh_log(GH_LOG_ERROR, "SIGHUP: the models stay as they are: %s", e.text);
+    else
+        gh_log(GH_LOG_INFO, "SIGHUP: models: %zu", gh_registry_count(models));
+}
+
 static gh_status open_models(gh_registry **out, const values *v, gh_err *e)
 {
     char fallback[PATH_MAX];
@@ -109,8 +125,8 @@ static gh_status open_models(gh_registry **out, const values *v, gh_err *e)
     GH_TRY(v->models.count ? gh_registry_open(&models, v->models.items, v->models.count, e)
                            : gh_registry_open(&models, &one, 1, e));
     size_t n = gh_registry_count(models), failed = 0;
-    for (size_t i = 0; i < n; i++) {
-        gh_model *m = gh_registry_at(models, i);
+    gh_model *m;
+    for (size_t i = 0; (m = gh_registry_at(models, i)); i++) {
         failed += m->state == GH_MODEL_FAILED;
         gh_model_put(&m);
     }
@@ -140,39 +156,70 @@ static void print_try(const char *address, bool token)
     fflush(stdout);
 }
 
-/* Waits for SIGTERM or SIGINT for at most `ms` (-1 = for ever); 0 = none came. */
-static int wait_signal(const sigset_t *set, int ms)
+/* SIGTERM and SIGINT may reach any thread, also one that a library started before main, so nothing is blocked
+ * or waited for by sigwait: the handler tells the main thread through a descriptor. */
+static int signal_fd = -1;
+static volatile sig_atomic_t last_signal;
+
+static void on_signal(int sig)
 {
-    struct timespec t = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
-    int sig = ms < 0 ? sigwaitinfo(set, NULL) : sigtimedwait(set, NULL, &t);
-    return sig > 0 ? sig : 0;
+    int error = errno;
+    uint64_t one = 1;
+    if (last_signal != SIGTERM && last_signal != SIGINT) /* a reload must not hide the end */
+        last_signal = sig;
+    ssize_t n = write(signal_fd, &one, sizeof one);
+    (void)n; /* cannot fail: the counter holds more signals than anybody sends */
+    errno = error;
+}
+
+static gh_status catch_signals(gh_err *e)
+{
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    signal_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (signal_fd < 0)
+        return gh_fail(e, GH_IO, "no descriptor is left: %s", strerror(errno));
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGHUP, &action, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    return GH_OK;
+}
+
+/* Waits for a signal for at most `ms` (-1 = for ever); 0 = none came. */
+static int wait_signal(int ms)
+{
+    uint64_t count;
+    struct pollfd p = {.fd = signal_fd, .events = POLLIN};
+    int n = poll(&p, 1, ms);
+    return n == 1 && read(signal_fd, &count, sizeof count) == (ssize_t)sizeof count ? (int)last_signal : 0;
 }
 
 /* Lets work in flight finish; a second signal cuts it short. */
-static void drain(gh_server *server, const sigset_t *set, int64_t seconds)
+static void drain(gh_server *server, int64_t seconds)
 {
     uint64_t until = gh_now_ns() + (uint64_t)seconds * 1000000000;
+    int sig;
     gh_server_drain(server);
     while (gh_server_inflight(server) > 0 && gh_now_ns() < until)
-        if (wait_signal(set, 5))
+        if ((sig = wait_signal(5)) && sig != SIGHUP)
             break;
     int left = gh_server_inflight(server);
     if (left > 0)
         gh_log(GH_LOG_WARN, "stopping with %d requests unfinished", left);
 }
 
-static gh_status serve(const values *v, const sigset_t *set, gh_err *e)
+static gh_status serve(const values *v, gh_err *e)
 {
     gh_http_options o = http_options(v);
     gh_server *server = NULL;
     gh_registry *models = NULL;
     uint64_t start = gh_now_ns();
-    gh_status status = gh_server_start(&server, &o, e);
-    if (status != GH_OK)
-        return status;
+    GH_TRY(catch_signals(e));
+    GH_TRY(gh_server_start(&server, &o, e));
     printf("listening on http://%s\n", gh_server_address(server));
     fflush(stdout);
-    status = open_models(&models, v, e);
+    gh_status status = open_models(&models, v, e);
     if (status == GH_OK)
         status = gh_server_models(server, models, e);
     if (status == GH_OK) {
@@ -181,11 +228,14 @@ static gh_status serve(const values *v, const sigset_t *set, gh_err *e)
                gh_registry_count(models));
         print_try(gh_server_address(server), o.token_file != NULL);
         int sig = 0;
-        while (!sig)
-            sig = wait_signal(set, -1);
+        while (sig != SIGTERM && sig != SIGINT) {
+            sig = wait_signal(-1);
+            if (sig == SIGHUP)
+                reload(models, v);
+        }
         gh_log(GH_LOG_INFO, "%s: requests to finish: %d", sig == SIGINT ? "SIGINT" : "SIGTERM",
                gh_server_inflight(server));
-        drain(server, set, v->drain_s);
+        drain(server, v->drain_s);
     }
     gh_server_free(&server);
     gh_registry_free(&models);
@@ -196,17 +246,10 @@ int gh_cmd_serve(int argc, char **argv)
 {
     values v = defaults();
     gh_err e = {0};
-    sigset_t set;
     int code = gh_options_parse(&usage, &v, &argc, argv);
     if (code != GH_OPT_GO_ON)
         return code;
-    /* Blocked before any thread starts, so that only this one takes them. */
-    signal(SIGPIPE, SIG_IGN);
-    sigemptyset(&set);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGINT);
-    pthread_sigmask(SIG_BLOCK, &set, NULL);
-    gh_status status = serve(&v, &set, &e);
+    gh_status status = serve(&v, &e);
     if (status == GH_OK)
         return 0;
     gh_cli_fail("serve", status, &e);

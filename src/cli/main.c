@@ -10,6 +10,7 @@ static const struct {
 } commands[] = {
     {"serve", "answer over HTTP", gh_cmd_serve},
     {"predict", "run a model on pictures", gh_cmd_predict},
+    {"train", "put a new head on a pretrained body, from your own pictures", gh_cmd_train},
     {"eval", "measure a model on labelled pictures", gh_cmd_eval},
     {"bench", "measure a model's speed", gh_cmd_bench},
     {"inspect", "show what is in a model", gh_cmd_inspect},

@@ -3,7 +3,9 @@
 
 #include "base/mem.h"
 #include "engine/passes/passes.h"
+#include "engine/symbols.h"
 
+#include <stdio.h>
 #include <string.h>
 
 uint32_t gh_graph_find(const gh_graph *g, const char *name)
@@ -101,4 +103,57 @@ gh_status gh_graph_cut(gh_graph *g, uint32_t value, gh_err *e)
     g->outputs[0] = value;
     g->noutputs = 1;
     return gh_pass_dead(g, e);
+}
+
+/* ---- joining: a head's names must not meet the body's ---- */
+
+/* Renames value v when another has its name already. */
+static gh_status make_unique(gh_graph *g, gh_symbols *names, uint32_t v, gh_err *e)
+{
+    const char *name = g->values[v].name;
+    char text[160];
+    for (unsigned n = 2; gh_symbols_find(names, name, strlen(name)) != UINT32_MAX; n++) {
+        snprintf(text, sizeof text, "%.120s#%u", g->values[v].name, n);
+        name = text;
+    }
+    if (name == text && !(name = gh_arena_string(g->arena, text, strlen(text))))
+        return gh_fail(e, GH_NOMEM, "no memory for the graph's names");
+    g->values[v].name = name;
+    return gh_symbols_add(names, name, strlen(name), v)
+               ? GH_OK
+               : gh_fail(e, GH_NOMEM, "no memory for the graph's names");
+}
+
+/* Inputs and outputs first, because they keep their names. */
+static gh_status visit(gh_graph *g, gh_symbols *names, bool *seen, const uint32_t *values, uint32_t count,
+                       gh_err *e)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (values[i] == GH_NONE || seen[values[i]])
+            continue;
+        seen[values[i]] = true;
+        GH_TRY(make_unique(g, names, values[i], e));
+    }
+    return GH_OK;
+}
+
+gh_status gh_graph_unique_names(gh_graph *g, gh_err *e)
+{
+    gh_symbols names = {0};
+    bool *seen = gh_calloc(g->nvalues + 1u, sizeof *seen);
+    gh_status status = seen ? gh_graph_check(g, e) : gh_fail(e, GH_NOMEM, "no memory for the graph's names");
+    if (!status)
+        status = visit(g, &names, seen, g->inputs, g->ninputs, e);
+    if (!status)
+        status = visit(g, &names, seen, g->outputs, g->noutputs, e);
+    for (uint32_t i = 0; i < g->nnodes && !status; i++) {
+        const gh_node *n = &g->nodes[i];
+        if (!n->dead)
+            status = visit(g, &names, seen, n->inputs, n->ninputs, e);
+        if (!n->dead && !status)
+            status = visit(g, &names, seen, n->outputs, n->noutputs, e);
+    }
+    gh_symbols_free(&names);
+    gh_free(seen);
+    return status;
 }

@@ -11,6 +11,9 @@ GH_MUST_CHECK gh_status gh_graph_cuts(uint32_t **out, size_t *count, const gh_gr
 uint32_t gh_graph_default_cut(const gh_graph *g);
 /* Makes `value` the only output and drops what it does not need. GH_ARG when it is a constant. */
 GH_MUST_CHECK gh_status gh_graph_cut(gh_graph *g, uint32_t value, gh_err *e);
+/* Gives values that share a name (a head's and a body's) names of their own; inputs and outputs keep theirs.
+ */
+GH_MUST_CHECK gh_status gh_graph_unique_names(gh_graph *g, gh_err *e);
 /* The value of that name, or GH_NONE. */
 uint32_t gh_graph_find(const gh_graph *g, const char *name);
 

@@ -1,5 +1,6 @@
 /* Loading a network and keeping its plans. */
 #include "base/mem.h"
+#include "engine/cut.h"
 #include "engine/onnx.h"
 #include "engine/passes/passes.h"
 #include "engine/plan.h"
@@ -112,8 +113,25 @@ gh_status gh_net_from_graph(gh_net **out, gh_graph **graph, unsigned passes, gh_
 
 gh_status gh_net_load(gh_net **out, const char *path, unsigned passes, gh_err *e)
 {
+    return gh_net_load_tapped(out, path, passes, NULL, 0, e);
+}
+
+gh_status gh_net_load_tapped(gh_net **out, const char *path, unsigned passes, const char *const *taps,
+                             size_t ntaps, gh_err *e)
+{
     gh_graph *g = NULL;
-    GH_TRY(gh_onnx_read(&g, path, e));
+    gh_status status = gh_onnx_read(&g, path, e);
+    for (size_t i = 0; i < ntaps && status == GH_OK; i++) {
+        uint32_t value = gh_graph_find(g, taps[i]);
+        if (value == GH_NONE)
+            status = gh_fail(e, GH_NOTFOUND, "the network has no value \"%.60s\"", taps[i]);
+        else
+            gh_graph_output(g, value);
+    }
+    if (status) {
+        gh_graph_free(&g);
+        return status;
+    }
     return gh_net_from_graph(out, &g, passes, e);
 }
 

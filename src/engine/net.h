@@ -15,6 +15,10 @@ enum { GH_PASS_FOLD = 1, GH_PASS_FUSE = 2, GH_PASS_LAYOUT = 4, GH_PASS_ALL = 7 }
 
 /* Loads an ONNX file. Every operator that we lack is named in one message (GH_UNSUPPORTED). */
 GH_MUST_CHECK gh_status gh_net_load(gh_net **out, const char *path, unsigned passes, gh_err *e);
+/* The same with further outputs: values of the file by name, behind its own. GH_NOTFOUND names one that is
+ * missing. */
+GH_MUST_CHECK gh_status gh_net_load_tapped(gh_net **out, const char *path, unsigned passes,
+                                           const char *const *taps, size_t ntaps, gh_err *e);
 /* The same from a graph, which the net takes over (*graph becomes NULL) also on failure. */
 GH_MUST_CHECK gh_status gh_net_from_graph(gh_net **out, gh_graph **graph, unsigned passes, gh_err *e);
 /* Frees when no plan of it is held any more. */

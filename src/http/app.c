@@ -134,8 +134,8 @@ void gh_app_release(gh_app *app, size_t n)
 static const char *failed_model(gh_registry *models, char *text, size_t size)
 {
     const char *found = NULL;
-    for (size_t i = 0; i < gh_registry_count(models) && !found; i++) {
-        gh_model *m = gh_registry_at(models, i);
+    gh_model *m = NULL;
+    for (size_t i = 0; !found && (m = gh_registry_at(models, i)); i++) {
         if (m->state != GH_MODEL_READY) {
             snprintf(text, size, "the model %.64s is not ready: %s", m->name,
                      m->failure ? m->failure : "it is being loaded");

@@ -21,8 +21,8 @@ static void gauge(gh_buf *out, const char *name, const char *type, const char *h
 static void write_models(gh_buf *out, gh_registry *models)
 {
     gh_buf_str(out, "# HELP gharial_model_info Models that are ready.\n# TYPE gharial_model_info gauge\n");
-    for (size_t i = 0; models && i < gh_registry_count(models); i++) {
-        gh_model *m = gh_registry_at(models, i);
+    gh_model *m = NULL;
+    for (size_t i = 0; models && (m = gh_registry_at(models, i)); i++) {
         if (m->state == GH_MODEL_READY) {
             gh_buf_printf(out, "gharial_model_info{model=\"%s\",version=", m->name);
             gh_json_string(out, m->manifest->version);

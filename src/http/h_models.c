@@ -60,8 +60,8 @@ void gh_h_models(gh_app *app, gh_http_request *req, gh_worker *w, gh_http_reply 
     if (!models)
         return;
     json_t *list = json_array();
-    for (size_t i = 0; list && i < gh_registry_count(models); i++) {
-        gh_model *m = gh_registry_at(models, i);
+    gh_model *m = NULL;
+    for (size_t i = 0; list && (m = gh_registry_at(models, i)); i++) {
         if (json_array_append_new(list, describe(m, true)) != 0) {
             json_decref(list);
             list = NULL;
@@ -79,8 +79,8 @@ void gh_h_model(gh_app *app, gh_http_request *req, gh_worker *w, gh_http_reply *
         return;
     char names[400] = "";
     size_t at = 0;
-    for (size_t i = 0; i < gh_registry_count(models); i++) {
-        gh_model *m = gh_registry_at(models, i);
+    gh_model *m = NULL;
+    for (size_t i = 0; (m = gh_registry_at(models, i)); i++) {
         bool found = strcmp(m->name, req->param) == 0;
         if (found)
             reply_json(reply, req, describe(m, false));

@@ -99,13 +99,16 @@ static gh_status run_picture(gh_buf *out, answer *a, const gh_picture *picture, 
         return gh_fail(e, picture->fault.status, "%s", picture->fault.text);
     if (a->nmodels == 1)
         return run_model(out, a, picture, a->models[0], e);
+    gh_status status = GH_OK;
+    gh_worker_share(a->worker);
     gh_buf_str(out, "{\"results\":[");
-    for (int i = 0; i < a->nmodels; i++) {
+    for (int i = 0; i < a->nmodels && status == GH_OK; i++) {
         gh_buf_str(out, i ? "," : "");
-        GH_TRY(run_model(out, a, picture, a->models[i], e));
+        status = run_model(out, a, picture, a->models[i], e);
     }
     gh_buf_str(out, "]}");
-    return GH_OK;
+    gh_worker_unshare(a->worker);
+    return status;
 }
 
 /* Every picture in its place; one that fails gives its error there, and what it had written is taken back. */

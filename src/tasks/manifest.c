@@ -13,10 +13,10 @@
  *   labels*     a list of texts, or the name of a text file in the folder with one a line (classify, segment)
  *   default     true: the task's model when a request names none;   internal: true: not for requests
  *   threshold   least score, 0..1 (0)
- *   reject      {"below": s}: a best score under s is answered as unknown
- *   selftest    {"input": file in the folder, "index": best class, "score": its probability,
- *               "tolerance": how far the score may be off (0.02)}
- *   description, license (texts), source, accuracy (an object or a list of them): shown by /models
+ *   reject      {"below": s}: a best score under s is answered as unknown; {"distance": d}: so is a picture
+ * whose distance, the network's second output (N), is over d selftest    {"input": file in the folder,
+ * "index": best class, "score": its probability, "tolerance": how far the score may be off (0.02)}
+ *   description, license (texts), source, accuracy, training (an object or a list of them): shown by /models
  *   cut, body   where a head was cut off; hash of the body it needs
  *   colours     a list of [red, green, blue], one a label
  *   pipeline    a list of the names of models that run one after the other
@@ -139,7 +139,8 @@ static const gh_key selftest_keys[] = {
 };
 
 static const gh_key reject_keys[] = {
-    {"below", GH_KEY_REAL, true, offsetof(gh_manifest, reject_below), .min = 0, .max = 1},
+    {"below", GH_KEY_REAL, false, offsetof(gh_manifest, reject_below), .min = 0, .max = 1},
+    {"distance", GH_KEY_REAL, false, offsetof(gh_manifest, reject_distance), .min = 0, .max = 1e30},
     {0},
 };
 
@@ -173,6 +174,7 @@ static const gh_key manifest_keys[] = {
     {"license", GH_KEY_STRING, false, offsetof(gh_manifest, license), .max = 100},
     {"source", GH_KEY_CUSTOM, false, .read = read_shown},
     {"accuracy", GH_KEY_CUSTOM, false, .read = read_shown},
+    {"training", GH_KEY_CUSTOM, false, .read = read_shown},
     {0},
 };
 

@@ -75,8 +75,9 @@ typedef struct gh_manifest {
     gh_decoder decoder;
     char **labels;
     size_t nlabels;
-    double threshold;    /* least score when a request names none */
-    double reject_below; /* best score under it: the answer is "unknown"; 0 = no rule */
+    double threshold;       /* least score when a request names none */
+    double reject_below;    /* best score under it: the answer is "unknown"; 0 = no rule */
+    double reject_distance; /* the network's second output over it: "unknown"; 0 = no rule */
     gh_selftest selftest;
     char *cut, *body;      /* where a head was cut off; hash of the body it needs; or NULL */
     uint8_t (*colours)[3]; /* RGB, one a label, or NULL */

@@ -90,6 +90,7 @@ static bool add_members(json_t *served, const json_t *root, json_t *labels)
         }
     bool ok = add_new(served, root, "source", shown_list(json_object_get(root, "source")));
     ok = add_new(served, root, "accuracy", shown_list(json_object_get(root, "accuracy"))) && ok;
+    ok = add_new(served, root, "training", shown_list(json_object_get(root, "training"))) && ok;
     return add_new(served, root, "labels", labels) && ok;
 }
 

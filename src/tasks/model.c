@@ -32,6 +32,7 @@ void gh_model_put(gh_model **m)
     if (!gone || --gone->refs > 0)
         return;
     gh_net_free(&gone->net);
+    gh_model_put(&gone->body);
     gh_manifest_free(&gone->manifest);
     gh_free(gone->name);
     gh_free(gone->failure);
@@ -44,9 +45,6 @@ static gh_status check_kind(const gh_manifest *m, gh_err *e)
     if (m->nsteps > 0)
         return gh_fail(e, GH_UNSUPPORTED, "model '%s' is a pipeline; this version runs single networks",
                        m->name);
-    if (m->body)
-        return gh_fail(e, GH_UNSUPPORTED,
-                       "model '%s' is a head without its body; this version runs whole networks", m->name);
     if (m->task != GH_TASK_CLASSIFY)
         return gh_fail(e, GH_UNSUPPORTED, "model '%s' has task %s; this version runs classify", m->name,
                        gh_task_name(m->task));
@@ -102,6 +100,16 @@ gh_status gh_model_output(gh_shape *shape, gh_dtype *type, gh_net *net, int widt
     return status;
 }
 
+/* The reject rule reads a second output: one number a picture. */
+static gh_status check_distance(const gh_net *net, const gh_manifest *m, gh_err *e)
+{
+    if (m->reject_distance <= 0 || gh_net_outputs(net) >= 2)
+        return GH_OK;
+    return gh_fail(e, GH_FORMAT,
+                   "model '%s': model.json rejects by distance, but the network has one output only",
+                   m->name);
+}
+
 static gh_status check_output(gh_net *net, const gh_manifest *m, gh_err *e)
 {
     gh_shape shape;
@@ -130,6 +138,8 @@ gh_status gh_model_make(gh_model **out, gh_manifest **manifest, gh_net **net, gh
         status = check_input(*net, *manifest, e);
     if (status == GH_OK)
         status = check_output(*net, *manifest, e);
+    if (status == GH_OK)
+        status = check_distance(*net, *manifest, e);
     if (status == GH_OK) {
         *m = (gh_model){.manifest = *manifest, .name = name, .net = *net, .state = GH_MODEL_READY, .refs = 1};
         *manifest = NULL;
@@ -160,7 +170,7 @@ static gh_status judge_selftest(const gh_manifest *m, const gh_result *r, gh_err
 }
 
 /* Runs the manifest's picture through the model. A model without one passes. */
-static gh_status selftest(gh_model *model, gh_err *e)
+gh_status gh_model_selftest(gh_model *model, gh_err *e)
 {
     const gh_manifest *m = model->manifest;
     if (!m->selftest.input)
@@ -187,43 +197,60 @@ static gh_status selftest(gh_model *model, gh_err *e)
     return status;
 }
 
-static gh_status load_folder(gh_manifest **m, gh_net **net, const char *folder, gh_err *e)
+/* Opens what has been read, takes both over, and tests it. */
+static gh_status finish(gh_model **out, gh_manifest **manifest, gh_net **net, const char *path,
+                        bool with_selftest, gh_err *e)
 {
-    GH_TRY(gh_manifest_read(m, folder, e));
-    GH_TRY(check_kind(*m, e));
-    char *path = gh_path_join(folder, "model.onnx");
-    gh_status status = path ? gh_net_load(net, path, GH_PASS_ALL, e) : gh_fail(e, GH_NOMEM, "memory ran out");
-    gh_free(path);
-    return status;
-}
-
-static gh_status load_file(gh_manifest **m, gh_net **net, const char *path, gh_err *e)
-{
-    GH_TRY(gh_net_load(net, path, GH_PASS_ALL, e));
-    return gh_manifest_guess(m, path, *net, e);
-}
-
-gh_status gh_model_open(gh_model **out, const char *path, bool with_selftest, gh_err *e)
-{
-    gh_manifest *manifest = NULL;
-    gh_net *net = NULL;
     gh_model *m = NULL;
-    struct stat st;
-    if (stat(path, &st) != 0)
-        return gh_fail(e, GH_NOTFOUND, "there is no model folder or .onnx file '%.200s'", path);
-    gh_status status =
-        S_ISDIR(st.st_mode) ? load_folder(&manifest, &net, path, e) : load_file(&manifest, &net, path, e);
+    gh_status status = gh_model_make(&m, manifest, net, e);
     if (status == GH_OK) {
-        status = gh_model_make(&m, &manifest, &net, e);
-    } else {
-        gh_net_free(&net);
-        gh_manifest_free(&manifest);
+        m->stamp = gh_model_stamp(path);
+        status = with_selftest ? gh_model_selftest(m, e) : GH_OK;
     }
-    if (status == GH_OK && with_selftest)
-        status = selftest(m, e);
     if (status == GH_OK)
         *out = m;
     else
         gh_model_put(&m);
     return status;
+}
+
+gh_status gh_model_open_tapped(gh_model **out, const char *folder, const char *const *taps, size_t ntaps,
+                               bool with_selftest, gh_err *e)
+{
+    gh_manifest *manifest = NULL;
+    gh_net *net = NULL;
+    GH_TRY(gh_manifest_read(&manifest, folder, e));
+    char *path = gh_path_join(folder, "model.onnx");
+    gh_status status = path ? check_kind(manifest, e) : gh_fail(e, GH_NOMEM, "memory ran out at a model");
+    if (status == GH_OK)
+        status = gh_net_load_tapped(&net, path, GH_PASS_ALL, taps, ntaps, e);
+    gh_free(path);
+    if (status == GH_OK)
+        return finish(out, &manifest, &net, folder, with_selftest, e);
+    gh_manifest_free(&manifest);
+    return status;
+}
+
+static gh_status open_file(gh_model **out, const char *path, bool with_selftest, gh_err *e)
+{
+    gh_manifest *manifest = NULL;
+    gh_net *net = NULL;
+    GH_TRY(gh_net_load(&net, path, GH_PASS_ALL, e));
+    gh_status status = gh_manifest_guess(&manifest, path, net, e);
+    if (status == GH_OK)
+        return finish(out, &manifest, &net, path, with_selftest, e);
+    gh_net_free(&net);
+    return status;
+}
+
+gh_status gh_model_open(gh_model **out, const char *path, bool with_selftest, gh_err *e)
+{
+    struct stat st;
+    if (stat(path, &st) != 0)
+        return gh_fail(e, GH_NOTFOUND, "there is no model folder or .onnx file '%.200s'", path);
+    if (!S_ISDIR(st.st_mode))
+        return open_file(out, path, with_selftest, e);
+    if (gh_model_is_head(path))
+        return gh_model_open_lone_head(out, path, with_selftest, e);
+    return gh_model_open_tapped(out, path, NULL, 0, with_selftest, e);
 }

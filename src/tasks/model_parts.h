@@ -1,9 +1,8 @@
-/* Parts of opening a model that have files of their own; nobody but model*.c includes this. */
+/* Parts of opening a model that have files of their own; only model*.c and registry.c include this. */
 #ifndef GH_TASKS_MODEL_PARTS_H
 #define GH_TASKS_MODEL_PARTS_H
 
-#include "engine/net.h"
-#include "tasks/manifest.h"
+#include "tasks/registry.h"
 
 /* Shape and type of the network's first output for a picture of width * height: what a plan says, whatever
  * the file declares. */
@@ -13,5 +12,17 @@ GH_MUST_CHECK gh_status gh_model_output(gh_shape *shape, gh_dtype *type, gh_net 
  * network fixes, classes called by their numbers. GH_UNSUPPORTED when the network leaves size or classes
  * open. */
 GH_MUST_CHECK gh_status gh_manifest_guess(gh_manifest **out, const char *path, gh_net *net, gh_err *e);
+
+/* Runs the manifest's picture through the model. A model without one passes. */
+GH_MUST_CHECK gh_status gh_model_selftest(gh_model *model, gh_err *e);
+/* True for a folder with head.onnx and no model.onnx. */
+bool gh_model_is_head(const char *folder);
+/* A head whose body is looked for among the folders beside it. */
+GH_MUST_CHECK gh_status gh_model_open_lone_head(gh_model **out, const char *folder, bool selftest, gh_err *e);
+/* Hash of size, time and inode of a model's files (a folder's, or the one file). */
+gh_hash gh_model_stamp(const char *path);
+/* Content hash of a folder's model.onnx, as a head's manifest names its body; false when it cannot be read.
+ */
+bool gh_model_file_hash(char text[GH_HASH_TEXT], const char *folder);
 
 #endif

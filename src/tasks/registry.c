@@ -1,17 +1,22 @@
-/* All models of a process. The set is fixed once it is open; models come and go by their counts. */
+/* All models of a process. A reload exchanges the whole set under the lock; models come and go by their
+ * counts. */
 #include "tasks/registry.h"
 
 #include "base/cpu.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "tasks/model_parts.h"
+#include "tasks/run.h"
 #include "tasks/scan.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct gh_registry {
-    gh_model **models; /* sorted by name; one reference each */
-    char **folders;    /* in the order found, before sorting */
+    pthread_rwlock_t lock; /* of all below, once it is open */
+    gh_model **models;     /* sorted by name; one reference each */
+    char **folders;        /* in the order found, before sorting */
     size_t count;
 };
 
@@ -54,21 +59,157 @@ static gh_model *failed_model(const char *folder, const gh_err *e)
     return m;
 }
 
+/* One opening of all folders: first the networks, with the cuts that heads ask for, then the heads. */
+typedef struct loading {
+    gh_registry *r, *old;       /* old may be NULL */
+    char (*hash)[GH_HASH_TEXT]; /* of each folder: a network's file hash; of a head, the hash of its body; or
+                                   "" */
+    char **cut;                 /* of each head, else NULL */
+    bool heads;                 /* this round is for heads */
+} loading;
+
+/* What the old registry has under the folder's name, ready to serve; NULL when there is none. */
+static gh_model *old_model(const loading *l, const char *name)
+{
+    for (size_t i = 0; l->old && i < l->old->count; i++)
+        if (strcmp(l->old->models[i]->name, name) == 0 && l->old->models[i]->state == GH_MODEL_READY)
+            return l->old->models[i];
+    return NULL;
+}
+
+static bool has_output(const gh_model *m, const char *name)
+{
+    for (size_t i = 0; i < gh_net_outputs(m->net); i++)
+        if (strcmp(gh_net_output(m->net, i)->name, name) == 0)
+            return true;
+    return false;
+}
+
+/* The cuts of all heads that stand on this folder's network; each once. */
+static size_t taps_for(const char **taps, const loading *l, size_t at)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < l->r->count && n < GH_MAX_TAPS; i++) {
+        bool there = false;
+        if (!l->cut[i] || !*l->hash[at] || strcmp(l->hash[i], l->hash[at]) != 0)
+            continue;
+        for (size_t k = 0; k < n; k++)
+            there |= strcmp(taps[k], l->cut[i]) == 0;
+        if (!there)
+            taps[n++] = l->cut[i];
+    }
+    return n;
+}
+
+static gh_model *body_for(const loading *l, size_t head)
+{
+    for (size_t i = 0; i < l->r->count; i++)
+        if (!l->cut[i] && strcmp(l->hash[i], l->hash[head]) == 0 && l->r->models[i] &&
+            l->r->models[i]->state == GH_MODEL_READY)
+            return l->r->models[i];
+    return NULL;
+}
+
+/* A model of the old registry that is still what its files say; NULL when it has to be loaded. */
+static gh_model *unchanged(const loading *l, size_t at, const gh_model *body, const char *const *taps,
+                           size_t ntaps)
+{
+    gh_hash stamp = gh_model_stamp(l->r->folders[at]);
+    for (size_t i = 0; l->old && i < l->old->count; i++) {
+        gh_model *m = l->old->models[i];
+        bool same = m->state == GH_MODEL_READY && m->stamp.high == stamp.high && m->stamp.low == stamp.low &&
+                    m->body == body;
+        for (size_t k = 0; same && k < ntaps; k++)
+            same = has_output(m, taps[k]);
+        if (same)
+            return m;
+    }
+    return NULL;
+}
+
+static gh_status load_one(gh_model **out, const loading *l, size_t at, gh_err *e)
+{
+    const char *taps[GH_MAX_TAPS];
+    const char *folder = l->r->folders[at];
+    size_t ntaps = l->heads ? 0 : taps_for(taps, l, at);
+    gh_model *body = l->heads ? body_for(l, at) : NULL;
+    if (l->heads && !body)
+        return gh_fail(e, GH_NOTFOUND, "it is a head, and the body that it names is not among the models");
+    gh_model *kept = unchanged(l, at, body, taps, ntaps);
+    if (kept) {
+        *out = gh_model_ref(kept);
+        return GH_OK;
+    }
+    return body ? gh_model_open_head(out, folder, body, true, e)
+                : gh_model_open_tapped(out, folder, taps, ntaps, true, e);
+}
+
 static void load_range(void *arg, int begin, int end, int thread)
 {
-    gh_registry *r = arg;
+    const loading *l = arg;
+    gh_registry *r = l->r;
     (void)thread;
     for (int i = begin; i < end; i++) {
         gh_err e = {0};
         uint64_t start = gh_now_ns();
-        if (gh_model_open(&r->models[i], r->folders[i], true, &e) == GH_OK) {
+        if ((l->cut[i] != NULL) != l->heads)
+            continue;
+        if (load_one(&r->models[i], l, (size_t)i, &e) == GH_OK) {
             gh_log(GH_LOG_INFO, "model '%s' is ready after %.0f ms", r->models[i]->name,
                    (double)(gh_now_ns() - start) / 1e6);
             continue;
         }
         gh_log(GH_LOG_ERROR, "model in %s: %s", r->folders[i], e.text);
         r->models[i] = failed_model(r->folders[i], &e);
+        gh_model *before = r->models[i] ? old_model(l, r->models[i]->name) : NULL;
+        if (before) {
+            gh_log(GH_LOG_WARN, "model '%s' goes on as it was before", before->name);
+            gh_model_put(&r->models[i]);
+            r->models[i] = gh_model_ref(before);
+        }
     }
+}
+
+/* Which folders are heads and what they stand on; networks are hashed only when there are heads. */
+static gh_status survey(loading *l, gh_err *e)
+{
+    gh_registry *r = l->r;
+    bool any = false;
+    l->hash = gh_calloc(r->count + 1, sizeof *l->hash);
+    l->cut = gh_calloc(r->count + 1, sizeof *l->cut);
+    if (!l->hash || !l->cut)
+        return gh_fail(e, GH_NOMEM, "memory ran out at the models");
+    for (size_t i = 0; i < r->count; i++) {
+        gh_manifest *m = NULL;
+        if (!gh_model_is_head(r->folders[i]))
+            continue;
+        any = true;
+        if (gh_manifest_read(&m, r->folders[i], NULL) == GH_OK && m->body && strlen(m->body) < GH_HASH_TEXT)
+            strcpy(l->hash[i], m->body);
+        l->cut[i] = gh_strdup(m && m->cut ? m->cut : "");
+        gh_manifest_free(&m);
+        if (!l->cut[i])
+            return gh_fail(e, GH_NOMEM, "memory ran out at the models");
+    }
+    for (size_t i = 0; any && i < r->count; i++)
+        if (!l->cut[i] && !gh_model_file_hash(l->hash[i], r->folders[i]))
+            l->hash[i][0] = '\0';
+    return GH_OK;
+}
+
+static gh_status load_all(gh_registry *r, gh_registry *old, gh_pool *pool, gh_err *e)
+{
+    loading l = {.r = r, .old = old};
+    gh_status status = survey(&l, e);
+    for (int round = 0; round < 2 && status == GH_OK; round++) {
+        l.heads = round == 1;
+        gh_pool_for(pool, (int)r->count, load_range, &l);
+    }
+    for (size_t i = 0; l.cut && i < r->count; i++)
+        gh_free(l.cut[i]);
+    gh_free(l.cut);
+    gh_free(l.hash);
+    return status;
 }
 
 static int by_name(const void *a, const void *b)
@@ -91,12 +232,15 @@ static gh_status check_loaded(gh_registry *r, gh_err *e)
     return GH_OK;
 }
 
-gh_status gh_registry_open(gh_registry **out, const char *const *dirs, size_t ndirs, gh_err *e)
+/* A registry of its own; `old` lends the models that have not changed. */
+static gh_status open_all(gh_registry **out, gh_registry *old, const char *const *dirs, size_t ndirs,
+                          gh_err *e)
 {
     gh_registry *r = gh_calloc(1, sizeof *r);
     gh_pool *pool = NULL;
     if (!r)
         return gh_fail(e, GH_NOMEM, "memory ran out at the models");
+    pthread_rwlock_init(&r->lock, NULL);
     gh_status status = gh_scan_models(&r->folders, &r->count, dirs, ndirs, e);
     if (status == GH_OK) {
         r->models = gh_calloc(r->count, sizeof(gh_model *));
@@ -104,16 +248,40 @@ gh_status gh_registry_open(gh_registry **out, const char *const *dirs, size_t nd
     }
     if (status == GH_OK && r->count > 1)
         status = gh_pool_new(&pool, 0, e);
-    if (status == GH_OK) {
-        gh_pool_for(pool, (int)r->count, load_range, r);
+    if (status == GH_OK)
+        status = load_all(r, old, pool, e);
+    if (status == GH_OK)
         status = check_loaded(r, e);
-    }
     gh_pool_free(&pool);
     if (status == GH_OK)
         *out = r;
     else
         gh_registry_free(&r);
     return status;
+}
+
+gh_status gh_registry_open(gh_registry **out, const char *const *dirs, size_t ndirs, gh_err *e)
+{
+    return open_all(out, NULL, dirs, ndirs, e);
+}
+
+gh_status gh_registry_reload(gh_registry *r, const char *const *dirs, size_t ndirs, gh_err *e)
+{
+    gh_registry *fresh = NULL;
+    GH_TRY(open_all(&fresh, r, dirs, ndirs, e));
+    pthread_rwlock_wrlock(&r->lock);
+    gh_model **models = r->models;
+    char **folders = r->folders;
+    size_t count = r->count;
+    r->models = fresh->models;
+    r->folders = fresh->folders;
+    r->count = fresh->count;
+    pthread_rwlock_unlock(&r->lock);
+    fresh->models = models;
+    fresh->folders = folders;
+    fresh->count = count;
+    gh_registry_free(&fresh);
+    return GH_OK;
 }
 
 void gh_registry_free(gh_registry **r)
@@ -124,19 +292,25 @@ void gh_registry_free(gh_registry **r)
         gh_model_put(&(*r)->models[i]);
     gh_free((*r)->models);
     gh_scan_free(&(*r)->folders, (*r)->count);
+    pthread_rwlock_destroy(&(*r)->lock);
     gh_free(*r);
     *r = NULL;
 }
 
-size_t gh_registry_count(const gh_registry *r)
+size_t gh_registry_count(gh_registry *r)
 {
-    return r->count;
+    pthread_rwlock_rdlock(&r->lock);
+    size_t count = r->count;
+    pthread_rwlock_unlock(&r->lock);
+    return count;
 }
 
 gh_model *gh_registry_at(gh_registry *r, size_t i)
 {
-    GH_ASSERT(i < r->count);
-    return gh_model_ref(r->models[i]);
+    pthread_rwlock_rdlock(&r->lock);
+    gh_model *m = i < r->count ? gh_model_ref(r->models[i]) : NULL;
+    pthread_rwlock_unlock(&r->lock);
+    return m;
 }
 
 static gh_status take(gh_model **out, gh_model *m, gh_err *e)
@@ -166,7 +340,7 @@ static void name_list(char *text, size_t size, const gh_registry *r, gh_task tas
         strcpy(text, "none");
 }
 
-gh_status gh_registry_find(gh_model **out, gh_registry *r, const char *name, gh_err *e)
+static gh_status find(gh_model **out, gh_registry *r, const char *name, gh_err *e)
 {
     char names[300];
     for (size_t i = 0; i < r->count; i++)
@@ -176,7 +350,7 @@ gh_status gh_registry_find(gh_model **out, gh_registry *r, const char *name, gh_
     return gh_fail(e, GH_NOTFOUND, "there is no model '%.64s'; there are: %s", name, names);
 }
 
-gh_status gh_registry_default(gh_model **out, gh_registry *r, gh_task task, gh_err *e)
+static gh_status find_default(gh_model **out, gh_registry *r, gh_task task, gh_err *e)
 {
     gh_model *only = NULL;
     char names[300];
@@ -197,10 +371,28 @@ gh_status gh_registry_default(gh_model **out, gh_registry *r, gh_task task, gh_e
                    names);
 }
 
+gh_status gh_registry_find(gh_model **out, gh_registry *r, const char *name, gh_err *e)
+{
+    pthread_rwlock_rdlock(&r->lock);
+    gh_status status = find(out, r, name, e);
+    pthread_rwlock_unlock(&r->lock);
+    return status;
+}
+
+gh_status gh_registry_default(gh_model **out, gh_registry *r, gh_task task, gh_err *e)
+{
+    pthread_rwlock_rdlock(&r->lock);
+    gh_status status = find_default(out, r, task, e);
+    pthread_rwlock_unlock(&r->lock);
+    return status;
+}
+
 bool gh_registry_ready(gh_registry *r)
 {
+    bool ready = true;
+    pthread_rwlock_rdlock(&r->lock);
     for (size_t i = 0; i < r->count; i++)
-        if (r->models[i]->state != GH_MODEL_READY)
-            return false;
-    return true;
+        ready = ready && r->models[i]->state == GH_MODEL_READY;
+    pthread_rwlock_unlock(&r->lock);
+    return ready;
 }

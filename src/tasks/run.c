@@ -6,8 +6,24 @@
 #include "tasks/classify.h"
 #include "tasks/preproc.h"
 
+#include <string.h>
+
+/* What a base network gave for the picture at hand, copied out of the session: heads run on it, and several
+ * models of one request share it. */
+typedef struct outputs {
+    const gh_model *base; /* NULL: nothing kept */
+    const uint8_t *picture;
+    gh_tensor tensors[GH_MAX_TAPS];
+    uint8_t *values; /* all of them, one after another */
+    size_t cap;
+    int width, height;
+    bool truncated;
+} outputs;
+
 struct gh_worker {
     gh_session *session;
+    outputs kept;
+    bool sharing;     /* between gh_worker_share and gh_worker_unshare */
     uint8_t *scratch; /* the resized picture, RGB; grows to the largest input seen */
     size_t scratch_size;
 };
@@ -31,6 +47,7 @@ void gh_worker_free(gh_worker **w)
         return;
     gh_session_free(&(*w)->session);
     gh_free((*w)->scratch);
+    gh_free((*w)->kept.values);
     gh_free(*w);
     *w = NULL;
 }
@@ -57,13 +74,20 @@ static gh_status reserve_scratch(gh_worker *w, const gh_manifest_input *in, gh_e
     return GH_OK;
 }
 
+/* The model whose network sees the picture. */
+static gh_model *base_of(gh_model *m)
+{
+    return m->body ? m->body : m;
+}
+
 static gh_status decode_picture(gh_image **image, gh_result *r, const uint8_t *data, size_t len,
                                 const gh_image_limits *limits, gh_err *e)
 {
     gh_image_info info;
     int min_width, min_height;
     GH_TRY(gh_image_probe(&info, data, len, limits, e));
-    gh_preproc_min_size(&min_width, &min_height, &r->model->manifest->input, info.width, info.height);
+    gh_preproc_min_size(&min_width, &min_height, &base_of(r->model)->manifest->input, info.width,
+                        info.height);
     GH_TRY(gh_image_decode(image, data, len, &info, min_width, min_height, e));
     r->width = info.width;
     r->height = info.height;
@@ -71,39 +95,158 @@ static gh_status decode_picture(gh_image **image, gh_result *r, const uint8_t *d
     return GH_OK;
 }
 
-/* Everything between the bound plan and the labels. */
-static gh_status run_image(gh_result *r, gh_worker *w, const gh_image *image, const gh_run_options *options,
-                           uint64_t *mark, gh_err *e)
+void gh_worker_share(gh_worker *w)
 {
-    const gh_manifest_input *in = &r->model->manifest->input;
+    w->sharing = true;
+    w->kept.base = NULL;
+}
+
+void gh_worker_unshare(gh_worker *w)
+{
+    w->sharing = false;
+    w->kept.base = NULL;
+}
+
+static gh_status run_image(gh_result *r, gh_worker *w, const gh_image *image, uint64_t *mark, gh_err *e)
+{
+    const gh_manifest_input *in = &base_of(r->model)->manifest->input;
     GH_TRY(reserve_scratch(w, in, e));
     GH_TRY(gh_preproc_run(gh_session_input(w->session, 0), image, in, w->scratch, e));
     r->preproc_ms = ms_since(mark);
-    GH_TRY(gh_session_run(w->session, e));
-    gh_status status = gh_classify_decode(r, gh_session_output(w->session, 0), options, e);
-    r->infer_ms = ms_since(mark);
+    return gh_session_run(w->session, e);
+}
+
+/* Binds the plan of a net for one input shape; it is held as long as its results are read. */
+static gh_status bind(gh_plan **plan, gh_worker *w, gh_net *net, const gh_shape *shape, gh_err *e)
+{
+    GH_TRY(gh_plan_get(plan, net, shape, e));
+    return gh_session_bind(w->session, *plan, e);
+}
+
+/* Bytes of an output in the copy, so that each begins aligned. */
+static size_t kept_bytes(const gh_tensor *t)
+{
+    size_t count = 0;
+    GH_ASSERT(gh_shape_count(&count, &t->shape));
+    return (count * gh_dtype_size(t->type) + GH_ALIGN - 1) / GH_ALIGN * GH_ALIGN;
+}
+
+/* Copies the bound network's outputs, because the next network overwrites the arena. A network with more
+ * outputs than anybody taps is not kept: it runs again for each model that names it. */
+static gh_status keep_outputs(gh_worker *w, const gh_result *r, const uint8_t *picture, gh_err *e)
+{
+    const gh_model *base = base_of(r->model);
+    outputs *k = &w->kept;
+    size_t n = gh_net_outputs(base->net), total = 0;
+    k->base = NULL;
+    if (n > GH_MAX_TAPS)
+        return GH_OK;
+    for (size_t i = 0; i < n; i++)
+        total += kept_bytes(gh_session_output(w->session, i));
+    if (total > k->cap) {
+        gh_free(k->values);
+        k->cap = 0;
+        k->values = gh_alloc_aligned(total);
+        if (!k->values)
+            return gh_fail(e, GH_NOMEM, "memory ran out at a body's features");
+        k->cap = total;
+    }
+    for (size_t i = 0, at = 0; i < n; i++) {
+        size_t bytes = kept_bytes(gh_session_output(w->session, i)), count = 0;
+        k->tensors[i] = *gh_session_output(w->session, i);
+        GH_ASSERT(gh_shape_count(&count, &k->tensors[i].shape));
+        memcpy(k->values + at, k->tensors[i].data, count * gh_dtype_size(k->tensors[i].type));
+        k->tensors[i].data = k->values + at;
+        at += bytes;
+    }
+    k->base = base;
+    k->picture = picture;
+    k->width = r->width;
+    k->height = r->height;
+    k->truncated = r->truncated;
+    return GH_OK;
+}
+
+/* Scores and, for the reject rule, the distance: of the network's outputs `t`. */
+static gh_status judge(gh_result *r, const gh_tensor *scores, const gh_tensor *distance,
+                       const gh_run_options *options, gh_err *e)
+{
+    const gh_manifest *m = r->model->manifest;
+    GH_TRY(gh_classify_decode(r, scores, options, e));
+    if (m->reject_distance > 0 && distance)
+        r->unknown |= *(const float *)distance->data > m->reject_distance;
+    return GH_OK;
+}
+
+static gh_status judge_session(gh_result *r, const gh_worker *w, const gh_net *net,
+                               const gh_run_options *options, gh_err *e)
+{
+    const gh_tensor *second = gh_net_outputs(net) > 1 ? gh_session_output(w->session, 1) : NULL;
+    return judge(r, gh_session_output(w->session, 0), second, options, e);
+}
+
+/* The head's network on the kept features. */
+static gh_status run_head(gh_result *r, gh_worker *w, const gh_run_options *options, gh_err *e)
+{
+    const gh_tensor *features = &w->kept.tensors[r->model->tap];
+    gh_plan *plan = NULL;
+    size_t count = 0;
+    GH_ASSERT(gh_shape_count(&count, &features->shape));
+    gh_status status = bind(&plan, w, r->model->net, &features->shape, e);
+    if (status == GH_OK) {
+        memcpy(gh_session_input(w->session, 0)->data, features->data, count * sizeof(float));
+        status = gh_session_run(w->session, e);
+    }
+    if (status == GH_OK)
+        status = judge_session(r, w, r->model->net, options, e);
+    gh_plan_put(&plan);
+    return status;
+}
+
+/* The picture through the base network; its outputs are kept where a head or another model needs them. */
+static gh_status run_base(gh_result *r, gh_worker *w, const uint8_t *data, size_t len,
+                          const gh_image_limits *limits, const gh_run_options *options, uint64_t *mark,
+                          gh_err *e)
+{
+    const gh_manifest_input *in = &base_of(r->model)->manifest->input;
+    gh_shape shape = gh_shape_of(4, (int64_t[]){1, 3, in->height, in->width});
+    gh_image *image = NULL;
+    gh_plan *plan = NULL;
+    gh_status status = decode_picture(&image, r, data, len, limits, e);
+    r->decode_ms = ms_since(mark);
+    if (status == GH_OK)
+        status = bind(&plan, w, base_of(r->model)->net, &shape, e);
+    if (status == GH_OK)
+        status = run_image(r, w, image, mark, e);
+    if (status == GH_OK && (w->sharing || r->model->body))
+        status = keep_outputs(w, r, data, e);
+    if (status == GH_OK && !r->model->body)
+        status = judge_session(r, w, r->model->net, options, e);
+    gh_plan_put(&plan);
+    gh_image_free(&image);
     return status;
 }
 
 static gh_status run_into(gh_result *r, gh_worker *w, const uint8_t *data, size_t len,
                           const gh_image_limits *limits, const gh_run_options *options, gh_err *e)
 {
-    const gh_manifest_input *in = &r->model->manifest->input;
-    gh_shape shape = gh_shape_of(4, (int64_t[]){1, 3, in->height, in->width});
-    gh_image *image = NULL;
-    gh_plan *plan = NULL;
     uint64_t mark = gh_now_ns();
-    gh_status status = decode_picture(&image, r, data, len, limits, e);
-    r->decode_ms = ms_since(&mark);
-    if (status == GH_OK)
-        status = gh_plan_get(&plan, r->model->net, &shape, e);
-    if (status == GH_OK)
-        status = gh_session_bind(w->session, plan, e);
-    mark = gh_now_ns(); /* a plan is built once; its time belongs to no stage of the picture */
-    if (status == GH_OK)
-        status = run_image(r, w, image, options, &mark, e);
-    gh_plan_put(&plan);
-    gh_image_free(&image);
+    const outputs *k = &w->kept;
+    bool shared = w->sharing && k->base == base_of(r->model) && k->picture == data;
+    if (shared) {
+        r->width = k->width;
+        r->height = k->height;
+        r->truncated = k->truncated;
+    } else {
+        GH_TRY(run_base(r, w, data, len, limits, options, &mark, e));
+    }
+    gh_status status = GH_OK;
+    if (r->model->body)
+        status = run_head(r, w, options, e);
+    else if (shared)
+        status =
+            judge(r, &k->tensors[0], gh_net_outputs(r->model->net) > 1 ? &k->tensors[1] : NULL, options, e);
+    r->infer_ms = ms_since(&mark);
     return status;
 }
 

@@ -5,6 +5,9 @@
 
 #include "tasks/registry.h"
 
+/* Outputs that a network may have: its own, and the cuts that heads stand on. */
+#define GH_MAX_TAPS 16
+
 /* What a request may choose; zero or NULL = the default of the model. */
 typedef struct gh_run_options {
     int top;          /* classify: how many labels, default 5; at most the number of labels */
@@ -34,6 +37,11 @@ struct gh_result {
 typedef struct gh_worker gh_worker;
 GH_MUST_CHECK gh_status gh_worker_new(gh_worker **out, gh_pool *pool, gh_err *e);
 void gh_worker_free(gh_worker **w);
+
+/* Between these two calls, gh_run on the same bytes (the same address) computes a body once for all models
+ * that stand on it. */
+void gh_worker_share(gh_worker *w);
+void gh_worker_unshare(gh_worker *w);
 
 /* GH_ARG, GH_UNSUPPORTED, GH_FORMAT, GH_LIMIT from the picture as gh_image_probe has them. `limits` and
  * `options` may be NULL: the defaults. */

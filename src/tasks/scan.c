@@ -49,7 +49,7 @@ static void consider(list *l, char *folder)
         l->failed = true;
     } else if (!is_file(l, folder, "model.json")) {
         gh_free(folder);
-    } else if (!is_file(l, folder, "model.onnx")) {
+    } else if (!is_file(l, folder, "model.onnx") && !is_file(l, folder, "head.onnx")) {
         gh_log(GH_LOG_INFO, "%s is skipped: its weights (model.onnx) were not fetched", folder);
         gh_free(folder);
     } else {

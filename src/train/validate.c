@@ -7,6 +7,8 @@
 #include <math.h>
 #include <string.h>
 
+#define INNER_FOLDS 5 /* for parameters that a head chooses by cross-validation of its own */
+
 static gh_status no_memory(gh_err *e)
 {
     return gh_fail(e, GH_NOMEM, "memory ran out while heads were fitted");
@@ -53,7 +55,9 @@ static gh_status allocate_rows(gh_rows *r, const gh_task_data *d, gh_err *e)
     r->weight = d->balance == GH_BALANCE_NONE ? NULL : gh_calloc(r->n + 1, sizeof(float));
     bool voted = d->set->nexamples && d->set->examples[0].votes;
     r->votes = voted ? gh_calloc(r->n * r->classes + 1, sizeof(float)) : NULL;
-    bool whole = r->x && r->label && (d->balance == GH_BALANCE_NONE || r->weight) && (!voted || r->votes);
+    r->fold = gh_calloc(r->n + 1, sizeof(uint32_t));
+    bool whole =
+        r->x && r->label && r->fold && (d->balance == GH_BALANCE_NONE || r->weight) && (!voted || r->votes);
     return whole ? GH_OK : no_memory(e);
 }
 
@@ -62,8 +66,9 @@ static bool wanted(const gh_features *f, const bool *keep, size_t row, bool all_
     return keep[f->sample[row]] && (all_views || f->view[row] == 0);
 }
 
+/* `inner` is each example's fold for the choice of parameters. */
 static void fill_rows(gh_rows *r, const gh_task_data *d, const bool *keep, bool all_views,
-                      const double *weight)
+                      const double *weight, const uint32_t *inner)
 {
     const gh_features *f = d->features;
     size_t at = 0;
@@ -73,6 +78,7 @@ static void fill_rows(gh_rows *r, const gh_task_data *d, const bool *keep, bool 
         const gh_example *x = &d->set->examples[f->sample[row]];
         memcpy((float *)r->x + at * r->width, f->x + row * f->width, f->width * sizeof(float));
         ((uint32_t *)r->label)[at] = x->label;
+        ((uint32_t *)r->fold)[at] = inner[f->sample[row]];
         if (r->votes)
             memcpy((float *)r->votes + at * r->classes, x->votes, r->classes * sizeof(float));
         double w = 0;
@@ -90,15 +96,19 @@ gh_status gh_rows_gather(gh_rows *out, const gh_task_data *d, const bool *keep, 
     double *weight = gh_calloc(d->set->nclasses + 1u, sizeof *weight);
     for (size_t row = 0; row < d->features->rows; row++)
         r.n += wanted(d->features, keep, row, all_views);
-    gh_status status = weight ? allocate_rows(&r, d, e) : no_memory(e);
+    uint32_t *inner = gh_calloc(d->set->nexamples + 1u, sizeof *inner);
+    gh_status status = weight && inner ? allocate_rows(&r, d, e) : no_memory(e);
+    if (!status)
+        status = gh_trainset_folds(inner, d->set, keep, INNER_FOLDS, d->fit.seed + 1, e);
     if (!status) {
         class_weights(weight, d, keep);
-        fill_rows(&r, d, keep, all_views, weight);
+        fill_rows(&r, d, keep, all_views, weight, inner);
         *out = r;
     } else {
         gh_rows_free(&r);
     }
     gh_free(weight);
+    gh_free(inner);
     return status;
 }
 
@@ -108,6 +118,7 @@ void gh_rows_free(gh_rows *r)
     gh_free((void *)(uintptr_t)r->label);
     gh_free((void *)(uintptr_t)r->votes);
     gh_free((void *)(uintptr_t)r->weight);
+    gh_free((void *)(uintptr_t)r->fold);
     *r = (gh_rows){0};
 }
 
@@ -122,6 +133,13 @@ gh_status gh_head_logits(float *logits, const gh_head_type *type, const gh_head 
     return GH_OK;
 }
 
+/* A row of view 0 that one of the folds holds out. */
+static bool is_held_out(const gh_task_data *d, size_t row)
+{
+    uint32_t example = d->features->sample[row];
+    return d->features->view[row] == 0 && d->fold[example] < d->folds && (!d->use || d->use[example]);
+}
+
 static gh_status allocate_heldout(gh_heldout **out, const gh_task_data *d, bool reject, gh_err *e)
 {
     const gh_features *f = d->features;
@@ -129,7 +147,7 @@ static gh_status allocate_heldout(gh_heldout **out, const gh_task_data *d, bool 
     if (!h)
         return no_memory(e);
     for (size_t row = 0; row < f->rows; row++)
-        h->n += f->view[row] == 0 && d->fold[f->sample[row]] != UINT32_MAX;
+        h->n += is_held_out(d, row);
     h->classes = d->set->nclasses;
     h->example = gh_calloc(h->n + 1, sizeof *h->example);
     h->label = gh_calloc(h->n + 1, sizeof *h->label);
@@ -143,7 +161,7 @@ static gh_status allocate_heldout(gh_heldout **out, const gh_task_data *d, bool 
     size_t at = 0;
     for (size_t row = 0; row < f->rows; row++) {
         uint32_t example = f->sample[row];
-        if (f->view[row] != 0 || d->fold[example] == UINT32_MAX)
+        if (!is_held_out(d, row))
             continue;
         h->example[at] = example;
         h->label[at] = d->set->examples[example].label;
@@ -211,10 +229,10 @@ static gh_status run_fold(gh_heldout *h, const gh_task_data *d, const gh_head_ty
 {
     gh_rows train = {0}, held = {0};
     for (uint32_t i = 0; i < d->set->nexamples; i++)
-        keep[i] = d->fold[i] != fold && d->set->examples[i].split != GH_SPLIT_TEST;
+        keep[i] = (!d->use || d->use[i]) && d->fold[i] != fold && d->set->examples[i].split != GH_SPLIT_TEST;
     gh_status status = gh_rows_gather(&train, d, keep, true, e);
     for (uint32_t i = 0; i < d->set->nexamples; i++)
-        keep[i] = d->fold[i] == fold;
+        keep[i] = (!d->use || d->use[i]) && d->fold[i] == fold;
     if (!status)
         status = gh_rows_gather(&held, d, keep, false, e);
     if (!status)

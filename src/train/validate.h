@@ -15,6 +15,7 @@ typedef struct gh_task_data {
     const uint32_t
         *fold; /* of each example: the fold that holds it out; UINT32_MAX = trained on in every fold */
     uint32_t folds;
+    const bool *use; /* examples that count at all; NULL = all */
     gh_balance balance;
     gh_fit_options fit;
 } gh_task_data;

@@ -1,0 +1,183 @@
+/* Heads stored alone: head.onnx turns the features of a body, which some other model has in memory, into
+ * scores. */
+#include "tasks/model_parts.h"
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "engine/onnx.h"
+#include "tasks/run.h"
+#include "tasks/scan.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static bool stat_in(struct stat *st, const char *folder, const char *name)
+{
+    char *path = gh_path_join(folder, name);
+    bool there = path && stat(path, st) == 0 && S_ISREG(st->st_mode);
+    gh_free(path);
+    return there;
+}
+
+bool gh_model_is_head(const char *folder)
+{
+    struct stat st;
+    return stat_in(&st, folder, "head.onnx") && !stat_in(&st, folder, "model.onnx");
+}
+
+static gh_hash add_stat(gh_hash hash, const struct stat *st)
+{
+    uint64_t parts[5] = {(uint64_t)st->st_size, (uint64_t)st->st_mtim.tv_sec, (uint64_t)st->st_mtim.tv_nsec,
+                         (uint64_t)st->st_ino, (uint64_t)st->st_dev};
+    return gh_hash_more(hash, parts, sizeof parts);
+}
+
+gh_hash gh_model_stamp(const char *path)
+{
+    static const char *const names[] = {"model.json", "model.onnx", "head.onnx", "labels.txt"};
+    struct stat st;
+    gh_hash hash = gh_hash_bytes(path, strlen(path));
+    if (stat(path, &st) != 0)
+        return hash;
+    if (!S_ISDIR(st.st_mode))
+        return add_stat(hash, &st);
+    for (size_t i = 0; i < GH_COUNT(names); i++)
+        if (stat_in(&st, path, names[i]))
+            hash = add_stat(hash, &st);
+    return hash;
+}
+
+bool gh_model_file_hash(char text[GH_HASH_TEXT], const char *folder)
+{
+    gh_map map = {0};
+    char *path = gh_path_join(folder, "model.onnx");
+    bool read = path && gh_map_open(&map, path, GH_MAX_MODEL_BYTES, NULL) == GH_OK;
+    if (read)
+        gh_hash_text(gh_hash_bytes(map.data, map.size), text);
+    gh_map_close(&map);
+    gh_free(path);
+    return read;
+}
+
+/* Which of the body's outputs the head was cut at. */
+static gh_status find_tap(size_t *tap, const gh_model *body, const gh_manifest *m, gh_err *e)
+{
+    if (gh_net_outputs(body->net) > GH_MAX_TAPS)
+        return gh_fail(e, GH_LIMIT, "model '%s': its body has more than %d outputs and cuts", m->name,
+                       GH_MAX_TAPS);
+    for (size_t i = 0; i < gh_net_outputs(body->net); i++)
+        if (strcmp(gh_net_output(body->net, i)->name, m->cut) == 0) {
+            *tap = i;
+            return GH_OK;
+        }
+    return gh_fail(e, GH_NOTFOUND, "model '%s': its body '%s' has no value '%.60s'", m->name, body->name,
+                   m->cut);
+}
+
+/* Scores for the features of one picture: as many as there are labels. */
+static gh_status check_net(gh_net *net, const gh_manifest *m, gh_err *e)
+{
+    const gh_shape *in = &gh_net_input(net, 0)->shape;
+    gh_shape one = *in;
+    gh_plan *plan = NULL;
+    gh_session *session = NULL;
+    size_t count = 0;
+    if (gh_net_inputs(net) != 1 || in->rank != 2 || in->dims[1] < 1)
+        return gh_fail(e, GH_FORMAT, "model '%s': a head takes one input, features of N x width", m->name);
+    if (m->reject_distance > 0 && gh_net_outputs(net) < 2)
+        return gh_fail(e, GH_FORMAT,
+                       "model '%s': model.json rejects by distance, but the head has one output only",
+                       m->name);
+    one.dims[0] = 1;
+    gh_status status = gh_plan_get(&plan, net, &one, e);
+    if (status == GH_OK)
+        status = gh_session_new(&session, NULL, e);
+    if (status == GH_OK)
+        status = gh_session_bind(session, plan, e);
+    if (status == GH_OK &&
+        (!gh_shape_count(&count, &gh_session_output(session, 0)->shape) || count != m->nlabels))
+        status = gh_fail(e, GH_FORMAT, "model '%s': the head gives %zu scores, but model.json has %zu labels",
+                         m->name, count, m->nlabels);
+    gh_session_free(&session);
+    gh_plan_put(&plan);
+    return status;
+}
+
+static gh_status load_head(gh_model *m, const char *folder, gh_model *body, gh_err *e)
+{
+    GH_TRY(gh_manifest_read(&m->manifest, folder, e));
+    if (!m->manifest->body || !m->manifest->cut)
+        return gh_fail(e, GH_FORMAT, "model.json: a head names its body and where that is cut");
+    if (m->manifest->task != GH_TASK_CLASSIFY)
+        return gh_fail(e, GH_UNSUPPORTED, "model '%s' has task %s; heads are run for classify",
+                       m->manifest->name, gh_task_name(m->manifest->task));
+    char *path = gh_path_join(folder, "head.onnx");
+    m->name = gh_strdup(m->manifest->name);
+    gh_status status = path && m->name ? gh_net_load(&m->net, path, GH_PASS_ALL, e)
+                                       : gh_fail(e, GH_NOMEM, "memory ran out at a model");
+    gh_free(path);
+    if (status == GH_OK)
+        status = check_net(m->net, m->manifest, e);
+    if (status == GH_OK)
+        status = find_tap(&m->tap, body, m->manifest, e);
+    return status;
+}
+
+gh_status gh_model_open_head(gh_model **out, const char *folder, gh_model *body, bool with_selftest,
+                             gh_err *e)
+{
+    gh_model *m = gh_calloc(1, sizeof *m);
+    if (!m)
+        return gh_fail(e, GH_NOMEM, "memory ran out at a model");
+    m->refs = 1;
+    m->stamp = gh_model_stamp(folder);
+    gh_status status = load_head(m, folder, body, e);
+    if (status == GH_OK) {
+        m->body = gh_model_ref(body);
+        m->state = GH_MODEL_READY;
+        status = with_selftest ? gh_model_selftest(m, e) : GH_OK;
+    }
+    if (status == GH_OK)
+        *out = m;
+    else
+        gh_model_put(&m);
+    return status;
+}
+
+/* The folder beside this one whose model.onnx the manifest names; a new string, or NULL. */
+static char *find_body(const char *folder, const char *hash)
+{
+    char **folders = NULL, *found = NULL, text[GH_HASH_TEXT];
+    size_t count = 0;
+    char *parent = gh_path_join(folder, "..");
+    if (parent && gh_scan_models(&folders, &count, (const char *const[]){parent}, 1, NULL) == GH_OK) {
+        for (size_t i = 0; i < count && !found; i++)
+            if (!gh_model_is_head(folders[i]) && gh_model_file_hash(text, folders[i]) &&
+                strcmp(text, hash) == 0)
+                found = gh_strdup(folders[i]);
+        gh_scan_free(&folders, count);
+    }
+    gh_free(parent);
+    return found;
+}
+
+gh_status gh_model_open_lone_head(gh_model **out, const char *folder, bool with_selftest, gh_err *e)
+{
+    gh_manifest *m = NULL;
+    gh_model *body = NULL;
+    GH_TRY(gh_manifest_read(&m, folder, e));
+    char *where = m->body && m->cut ? find_body(folder, m->body) : NULL;
+    gh_status status = GH_OK;
+    if (!where)
+        status = gh_fail(e, GH_NOTFOUND,
+                         "model '%s' is a head whose body is in none of the folders beside it", m->name);
+    if (status == GH_OK)
+        status = gh_model_open_tapped(&body, where, (const char *const[]){m->cut}, 1, false, e);
+    if (status == GH_OK)
+        status = gh_model_open_head(out, folder, body, with_selftest, e);
+    gh_model_put(&body);
+    gh_manifest_free(&m);
+    gh_free(where);
+    return status;
+}

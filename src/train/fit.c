@@ -1,0 +1,231 @@
+/* One training run. The order: data, features, a split, candidates scored on it, the best one calibrated and
+ * refitted on everything, then the folder. */
+#include "train/fit.h"
+
+#include "base/cpu.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "train/fit_parts.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static double seconds_since(uint64_t start)
+{
+    return (double)(gh_now_ns() - start) / 1e9;
+}
+
+/* ---- data ---- */
+
+/* What cannot be learned from is refused before an hour of work. Only pictures that are trained on count. */
+static gh_status check_set(const gh_train_run *r)
+{
+    const gh_trainset *t = r->set;
+    uint32_t *count = gh_calloc(t->nclasses + 1u, sizeof *count);
+    gh_status status = count ? GH_OK : gh_train_no_memory(r);
+    for (uint32_t i = 0; !status && i < t->nexamples; i++)
+        if (t->examples[i].split != GH_SPLIT_TEST && t->examples[i].twin == i)
+            count[t->examples[i].label]++;
+    if (!status && t->nclasses < 2)
+        status =
+            gh_fail(r->e, GH_FORMAT, "the data have one class only (%.60s); a head tells at least two apart",
+                    t->nclasses ? t->classes[0] : "none");
+    for (uint32_t c = 0; !status && c < t->nclasses; c++)
+        if (count[c] < 2)
+            status = gh_fail(r->e, GH_FORMAT,
+                             "class %.60s has %u different picture%s; at least 2 are needed, one to learn "
+                             "and one to check",
+                             t->classes[c], count[c], count[c] == 1 ? "" : "s");
+    gh_free(count);
+    return status;
+}
+
+/* Folds where the data name no validation part; else that part is held out once. */
+static gh_status make_split(gh_train_run *r)
+{
+    const gh_trainset *t = r->set;
+    bool *use = gh_calloc(t->nexamples + 1u, sizeof *use), parted = false;
+    r->fold = gh_calloc(t->nexamples + 1u, sizeof *r->fold);
+    gh_status status = use && r->fold ? GH_OK : gh_train_no_memory(r);
+    for (uint32_t i = 0; !status && i < t->nexamples; i++) {
+        parted |= t->examples[i].split == GH_SPLIT_VAL;
+        use[i] = t->examples[i].split != GH_SPLIT_TEST;
+    }
+    r->data.folds = parted ? 1 : r->o->folds;
+    if (!status && !parted)
+        status = gh_trainset_folds(r->fold, t, use, r->o->folds, r->o->seed, r->e);
+    for (uint32_t i = 0; !status && parted && i < t->nexamples; i++)
+        r->fold[i] = t->examples[i].split == GH_SPLIT_VAL ? 0 : UINT32_MAX;
+    gh_free(use);
+    return status;
+}
+
+/* A picture of the training part that stands in another part too would flatter the score. */
+static void keep_twins_together(gh_train_run *r)
+{
+    for (uint32_t i = 0; i < r->set->nexamples; i++) {
+        uint32_t twin = r->set->examples[i].twin;
+        if (twin == i || r->set->examples[twin].split == r->set->examples[i].split)
+            continue;
+        gh_log(GH_LOG_WARN, "%s is the same picture as %s of another part, and is left out of %s",
+               r->set->examples[i].path, r->set->examples[twin].path,
+               gh_split_name(r->set->examples[i].split));
+        r->set->examples[i].split = r->set->examples[twin].split;
+    }
+}
+
+static gh_status load(gh_train_run *r)
+{
+    const gh_train_options *o = r->o;
+    gh_trainset_options set = {.strict = o->strict, .pool = o->pool};
+    gh_features_options features = {.augment = o->augment,
+                                    .cache = o->cache,
+                                    .cache_bytes = o->cache_bytes,
+                                    .pool = o->pool,
+                                    .seed = o->seed,
+                                    .progress = !o->quiet,
+                                    .stop = o->stop};
+    GH_TRY(gh_body_open(&r->body, o->body, o->cut, r->e));
+    GH_TRY(gh_trainset_open(&r->set, o->data, &set, r->e));
+    for (uint32_t i = 0; i < r->set->nproblems; i++)
+        gh_log(GH_LOG_WARN, "%s", r->set->problems[i]);
+    GH_TRY(check_set(r));
+    keep_twins_together(r);
+    size_t bytes = (size_t)r->set->nexamples * gh_views_count(o->augment) * r->body->width * sizeof(float);
+    if (!o->quiet)
+        fprintf(stderr, "%u pictures, %u classes; body %s cut at %s: %zu features; they take %.0f MB\n",
+                r->set->nexamples, r->set->nclasses, r->body->manifest->name, r->body->cut, r->body->width,
+                (double)bytes / 1048576);
+    uint64_t start = gh_now_ns();
+    GH_TRY(gh_features_make(&r->features, r->body, r->set, &features, r->e));
+    r->features_ns = gh_now_ns() - start;
+    for (size_t i = 0; r->features->problems[i]; i++)
+        gh_log(GH_LOG_WARN, "%s", r->features->problems[i]);
+    if (o->strict && r->features->failed)
+        return gh_fail(r->e, GH_FORMAT, "%u pictures cannot be used; the first: %s", r->features->failed,
+                       r->features->problems[0]);
+    GH_TRY(make_split(r));
+    r->data.set = r->set;
+    r->data.features = r->features;
+    r->data.fold = r->fold;
+    r->data.balance = o->balance;
+    r->data.fit = (gh_fit_options){.seed = o->seed,
+                                   .pool = o->pool,
+                                   .l2 = o->l2,
+                                   .hidden = o->hidden,
+                                   .trees = o->trees,
+                                   .neighbours = o->neighbours,
+                                   .epochs = o->epochs,
+                                   .quiet = true,
+                                   .stop = o->stop};
+    return GH_OK;
+}
+
+/* ---- choosing a head ---- */
+
+static bool better(const gh_candidate *a, const gh_candidate *b)
+{
+    return a->accuracy.right != b->accuracy.right ? a->accuracy.right > b->accuracy.right : a->nll < b->nll;
+}
+
+static gh_status try_head(gh_train_run *r, const gh_head_type *type)
+{
+    gh_heldout *h = NULL;
+    gh_metrics *m = NULL;
+    uint64_t start = gh_now_ns();
+    gh_candidate *c = &r->candidates[r->ncandidates];
+    gh_status status = gh_validate(&h, &r->data, type, true, r->e);
+    if (!status)
+        status = gh_train_measure(&m, h, NULL, r->e);
+    if (!status) {
+        *c = (gh_candidate){type->name, m->top1, m->macro_recall, m->nll, seconds_since(start)};
+        if (!r->o->quiet)
+            fprintf(stderr, "%-8s accuracy %.1f %% (95 %%: %.1f to %.1f), macro recall %.3f, %.1f s\n",
+                    type->name, 100 * m->top1.value, 100 * m->top1.interval.low, 100 * m->top1.interval.high,
+                    m->macro_recall, c->seconds);
+        if (r->ncandidates++ == 0 || better(c, &r->candidates[0])) {
+            gh_candidate best = *c;
+            *c = r->candidates[0];
+            r->candidates[0] = best;
+            gh_heldout_free(&r->heldout);
+            r->heldout = h;
+            r->type = type;
+            h = NULL;
+        }
+    }
+    gh_heldout_free(&h);
+    gh_metrics_free(&m);
+    return status;
+}
+
+static gh_status choose_head(gh_train_run *r)
+{
+    if (strcmp(r->o->head, "auto") != 0) {
+        const gh_head_type *type = gh_head_type_find(r->o->head);
+        return type
+                   ? try_head(r, type)
+                   : gh_fail(r->e, GH_ARG, "head '%.40s' is not known; see gharial train --help", r->o->head);
+    }
+    for (size_t i = 0; gh_head_types[i] && r->ncandidates < MOST_HEADS; i++)
+        GH_TRY(try_head(r, gh_head_types[i]));
+    return GH_OK;
+}
+
+/* ---- the final head ---- */
+
+static gh_status fit_final(gh_train_run *r)
+{
+    gh_rows rows = {0}, plain = {0};
+    bool *keep = gh_calloc(r->set->nexamples + 1u, sizeof *keep);
+    gh_status status = keep ? GH_OK : gh_train_no_memory(r);
+    /* with a validation part of its own the head keeps to the training part, so that its scores stay true */
+    for (uint32_t i = 0; !status && i < r->set->nexamples; i++)
+        keep[i] = r->set->examples[i].split != GH_SPLIT_TEST && (r->data.folds > 1 || r->fold[i] != 0);
+    if (!status)
+        status = gh_rows_gather(&rows, &r->data, keep, true, r->e);
+    if (!status)
+        status = gh_rows_gather(&plain, &r->data, keep, false, r->e);
+    if (!status)
+        status = r->type->fit(&r->head, &rows, &r->data.fit, r->e);
+    if (!status)
+        status = gh_reject_fit(&r->reject, &plain, r->e);
+    if (!status)
+        r->details = r->type->describe(r->head);
+    gh_rows_free(&rows);
+    gh_rows_free(&plain);
+    gh_free(keep);
+    return status;
+}
+
+static gh_status run_all(gh_train_run *r)
+{
+    GH_TRY(load(r));
+    GH_TRY(choose_head(r));
+    GH_TRY(gh_train_calibrate(r));
+    gh_train_mistakes(r);
+    if (r->o->report)
+        GH_TRY(gh_train_curve(r));
+    GH_TRY(fit_final(r));
+    GH_TRY(gh_train_test(r));
+    if (gh_train_stopped(r))
+        return gh_fail(r->e, GH_INTERRUPTED, "interrupted; nothing was changed");
+    return gh_train_write(r);
+}
+
+gh_status gh_train_classify(gh_train_summary *out, const gh_train_options *o, gh_err *e)
+{
+    gh_train_run r = {.o = o, .summary = out, .start = gh_now_ns(), .e = e};
+    gh_status status = run_all(&r);
+    if (r.head)
+        r.type->free(r.head);
+    gh_reject_free(&r.reject);
+    gh_free(r.details);
+    gh_metrics_free(&r.metrics);
+    gh_metrics_free(&r.test);
+    gh_heldout_free(&r.heldout);
+    gh_features_free(&r.features);
+    gh_trainset_free(&r.set);
+    gh_body_free(&r.body);
+    gh_free(r.fold);
+    return status;
+}

@@ -1,0 +1,40 @@
+/* A training run on cached features, from a folder of pictures to a model folder. */
+#ifndef GH_TRAIN_FIT_H
+#define GH_TRAIN_FIT_H
+
+#include "train/report.h"
+#include "train/validate.h"
+
+typedef struct gh_train_options {
+    const char *data, *body, *cut; /* cut may be NULL */
+    const char *out;               /* model folder to write; its last part is the model's name */
+    const char *head;              /* a head's name, or "auto" */
+    const char *cache;             /* folder, or NULL */
+    uint64_t cache_bytes;
+    unsigned augment;
+    gh_balance balance;
+    uint32_t folds; /* of the cross-validation */
+    uint64_t seed;
+    bool strict, head_only, quiet, report;
+    float l2;
+    int hidden, trees, neighbours, epochs;
+    gh_pool *pool;
+    volatile const bool *stop;
+} gh_train_options;
+
+/* What the run found, for the command to print. */
+typedef struct gh_train_summary {
+    char head[16];
+    gh_share accuracy;
+    double macro_recall, ece_before, ece_after, temperature;
+    bool tested;
+    gh_share test;
+    uint32_t pictures, classes, left_out;
+    double seconds_features, seconds_total;
+} gh_train_summary;
+
+/* Trains, measures, exports and writes the folder all at once. GH_ARG, GH_FORMAT (data that cannot be learned
+ * from: one class only, a class with one picture), GH_INTERRUPTED, GH_IO. */
+GH_MUST_CHECK gh_status gh_train_classify(gh_train_summary *out, const gh_train_options *o, gh_err *e);
+
+#endif

@@ -1,0 +1,64 @@
+/* One training run in the making; shared by the files fit*.c only. */
+#ifndef GH_TRAIN_FIT_PARTS_H
+#define GH_TRAIN_FIT_PARTS_H
+
+#include "train/body.h"
+#include "train/fit.h"
+#include "train/reject.h"
+
+#define MOST_MISTAKES 12
+#define MOST_HEADS    8
+#define CURVE_POINTS  5
+
+typedef struct gh_train_run {
+    const gh_train_options *o;
+    gh_train_summary *summary;
+    gh_body *body;
+    gh_trainset *set;
+    gh_features *features;
+    uint32_t *fold;
+    gh_task_data data;
+    const gh_head_type *type; /* the best one */
+    gh_heldout *heldout;      /* its scores */
+    gh_candidate candidates[MOST_HEADS];
+    size_t ncandidates;
+    double temperature, ece_before, reject_threshold, reject_rate;
+    gh_metrics *metrics, *test;
+    gh_curve_point curve[CURVE_POINTS];
+    size_t ncurve;
+    gh_mistake mistakes[MOST_MISTAKES];
+    size_t nmistakes;
+    gh_head *head;
+    gh_reject *reject;
+    char *details;
+    uint64_t start, features_ns;
+    gh_err *e;
+} gh_train_run;
+
+static inline gh_status gh_train_no_memory(const gh_train_run *r)
+{
+    return gh_fail(r->e, GH_NOMEM, "memory ran out in the training run");
+}
+
+static inline bool gh_train_stopped(const gh_train_run *r)
+{
+    return r->o->stop && *r->o->stop;
+}
+
+/* fit_score.c. Metrics of held-out scores; `temperature` has one a fold, NULL = 1. */
+GH_MUST_CHECK gh_status gh_train_measure(gh_metrics **out, const gh_heldout *h, const float *temperature,
+                                         gh_err *e);
+/* Temperature, calibration error before and after, and the reject rule's threshold. */
+GH_MUST_CHECK gh_status gh_train_calibrate(gh_train_run *r);
+/* The pictures that the chosen head is most sure of, and wrong. */
+void gh_train_mistakes(gh_train_run *r);
+/* The path of the one that it is most sure of, and right, or NULL. */
+const char *gh_train_best_picture(const gh_train_run *r);
+GH_MUST_CHECK gh_status gh_train_curve(gh_train_run *r);
+/* Scores of the data's own test part, which nothing has seen. */
+GH_MUST_CHECK gh_status gh_train_test(gh_train_run *r);
+
+/* fit_write.c. Writes the model folder, all or nothing, and the summary. */
+GH_MUST_CHECK gh_status gh_train_write(gh_train_run *r);
+
+#endif
