@@ -60,6 +60,7 @@ help:
 #: check-asan    unit, ONNX and end-to-end tests under Address and Undefined sanitizers
 #: check-tsan    the same under the Thread sanitizer
 #: check-valgrind unit tests under Valgrind, with the plain C kernels
+#: check-ort     compare random networks and photos with ONNX Runtime (a part of check)
 #: bench         measure against ONNX Runtime
 #: bench-kernels  GFLOP/s of every kernel at every level, ARGS="-c -l avx512 WORD" (see tests/bench/kernels.c)
 #: models        fetch and import the default models, or MODELS="name ..."
@@ -108,7 +109,7 @@ $(BUILD)/gharial: $(call obj,$(APPSRC)) $(BUILD)/libgharial.a
 # ---- tests: one Check program each for tests/unit with tests/kernels, tests/onnx and tests/e2e ----
 APPTEST := $(filter-out src/cli/main.c,$(APPSRC))
 UNIT    := $(sort $(wildcard tests/unit/*.c tests/kernels/*.c))
-ONNX    := $(sort $(wildcard tests/onnx/*.c))
+ONNX    := $(sort $(wildcard tests/onnx/*.c)) tests/unit/random_net.c
 E2E     := $(sort $(wildcard tests/e2e/*.c))
 CHECKS  := $(if $(ONNX),$(BUILD)/onnx) $(if $(E2E),$(BUILD)/e2e) $(BUILD)/unit
 
@@ -137,6 +138,7 @@ unit: $(BUILD)/unit photos
 	$(BUILD)/unit
 
 check: check-inputs
+	$(MAKE) $(JOBS) check-ort
 	$(MAKE) $(JOBS) check-run
 
 # Models, photos and vectors one after the other: all may make the same Python environment.
@@ -193,6 +195,11 @@ serve: deps
 	$(MAKE) models
 	$(MAKE) photos
 	$(BUILD)/gharial serve --models models
+
+# Random networks and the photos, against ONNX Runtime.
+.PHONY: check-ort
+check-ort: all $(BUILD)/onnx $(BUILD)/bench-tensors
+	$(Q)BUILD=$(BUILD) sh tests/bench/run.sh check
 
 # Each tests/bench/NAME.c is a program of its own, bench-NAME.
 .PHONY: bench-kernels

@@ -1,10 +1,12 @@
 /* The conformance runner: the ONNX project's own vectors through our engine, at every level of kernels.
  * tests/onnx/expected.txt holds one line a case; any drift from it fails.
  *   onnx            a Check program      onnx --write    writes expected.txt anew
- *   onnx CASE...    says how these go (node/test_relu) */
+ *   onnx CASE...    says how these go (node/test_relu)
+ *   onnx --random FOLDER COUNT FIRST   networks for tests/onnx/ort.py */
 #include "base/cpu.h"
 #include "base/mem.h"
 #include "onnx/case.h"
+#include "onnx/random.h"
 
 #include <check.h>
 #include <dirent.h>
@@ -163,6 +165,9 @@ int main(int argc, char **argv)
     char text[800];
     if (argc == 2 && strcmp(argv[1], "--write") == 0)
         return write_expected();
+    if (argc == 5 && strcmp(argv[1], "--random") == 0)
+        return or_write(argv[2], strtoull(argv[4], NULL, 10), strtoull(argv[3], NULL, 10)) ? EXIT_SUCCESS
+                                                                                           : EXIT_FAILURE;
     for (int i = 1; i < argc; i++) {
         outcome_of(text, sizeof text, argv[i]);
         printf("%s %s\n", argv[i], text);

@@ -1,0 +1,11 @@
+/* Random networks for a comparison with another runtime. */
+#ifndef GH_TEST_ONNX_RANDOM_H
+#define GH_TEST_ONNX_RANDOM_H
+
+#include <stdint.h>
+
+/* For each of `count` seeds from `first` on writes into `folder`: SEED.onnx, SEED.in (the input) and SEED.out
+ * (our outputs, one after the other), both native float32. False after a sentence on standard error. */
+int or_write(const char *folder, uint64_t first, uint64_t count);
+
+#endif
