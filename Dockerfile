@@ -8,9 +8,11 @@ RUN make deps && rm -rf /var/lib/apt/lists/*
 COPY include include
 COPY api api
 COPY src src
-RUN make all
+RUN make -j"$(nproc)" all
 COPY models models
 RUN make models && strip -o /usr/local/bin/gharial .build/gharial
+# what is left of models are the folders that have weights
+RUN find models -mindepth 1 -maxdepth 1 ! -exec test -e {}/model.onnx \; -exec rm -r {} +
 
 FROM debian:bookworm-slim
 # libopenblas0-pthread alone, without its Fortran and LAPACK alternatives
