@@ -15,7 +15,7 @@ RUN make models && strip -o /usr/local/bin/gharial .build/gharial
 RUN find models -mindepth 1 -maxdepth 1 ! -exec test -e {}/model.onnx \; -exec rm -r {} +
 
 FROM debian:bookworm-slim
-# libopenblas0-pthread alone, without its Fortran and LAPACK alternatives
+# OpenBLAS, most of the size here, is for training; serving does not call it.
 RUN apt-get update -q \
  && apt-get install -yq --no-install-recommends libmicrohttpd12 libjansson4 libjpeg62-turbo libspng0 libwebp7 \
       libxxhash0 libopenblas0-pthread \
