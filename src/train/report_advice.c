@@ -311,8 +311,7 @@ static void advise_pictures(gh_facts *f)
     if (problems) {
         gh_buf *b = advise(f, "pictures", true);
         gh_text_things(b, problems, "problem");
-        gh_buf_printf(b, " with pictures or labels %s listed in this report",
-                      problems == 1 ? "is" : "are");
+        gh_buf_printf(b, " with pictures or labels %s listed in this report", problems == 1 ? "is" : "are");
         if (r->failed) {
             gh_buf_str(b, "; ");
             gh_text_things(b, r->failed, "picture");

@@ -69,21 +69,11 @@ static void read_importances(gh_facts *f)
     }
 }
 
-/* NULL where the text is no JSON. A lack of memory has a code of its own, or none at all. */
-static gh_status parse(json_t **out, const char *text, gh_err *e)
-{
-    json_error_t error = {0};
-    *out = json_loads(text, 0, &error);
-    enum json_error_code code = json_error_code(&error);
-    if (!*out && (code == json_error_unknown || code == json_error_out_of_memory))
-        return gh_fail(e, GH_NOMEM, "memory ran out at the report");
-    return GH_OK;
-}
-
 gh_status gh_facts_details(gh_facts *f, gh_err *e)
 {
-    if (f->r->details)
-        GH_TRY(parse(&f->head, f->r->details, e));
+    f->head = f->r->details ? json_loads(f->r->details, 0, NULL) : NULL;
+    if (f->r->details && !f->head) /* it is JSON of ours */
+        return gh_fail(e, GH_NOMEM, "memory ran out at what the head tells about itself");
     read_details(f);
     if (!f->r->importances)
         read_importances(f);

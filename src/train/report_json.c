@@ -327,7 +327,7 @@ static json_t *advice_json(doc *d)
         json_t *o = json_object();
         put(d, o, "topic", text(d->f->advice[i].topic));
         put(d, o, "act", json_boolean(d->f->advice[i].act));
-        put(d, o, "text", text((const char *)d->f->advice[i].text.data));
+        put(d, o, "text", json_string((const char *)d->f->advice[i].text.data)); /* valid UTF-8 */
         add(d, a, o);
     }
     return a;

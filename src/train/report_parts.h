@@ -51,7 +51,7 @@ typedef struct gh_facts {
         char name[32], text[64];
     } details[GH_REPORT_DETAILS]; /* single values that the head tells about itself */
     size_t ndetails;
-    struct json_t *head; /* all that it tells; NULL where that is no JSON */
+    struct json_t *head; /* all that it tells, or NULL */
     gh_advice advice[GH_REPORT_ADVICE];
     size_t nadvice;
 } gh_facts;
