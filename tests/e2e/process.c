@@ -108,10 +108,17 @@ int server_wait(server *s)
     int status = 0;
     while (waitpid(s->pid, &status, 0) < 0)
         ck_assert_int_eq(errno, EINTR);
+    int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    if (code != 0) { /* a sanitizer's report, perhaps */
+        gh_buf log = {0};
+        server_log(&log, s);
+        fprintf(stderr, "the server ended with %d:\n%s\n", code, (char *)log.data);
+        gh_buf_free(&log);
+    }
     close(s->out);
     unlink(s->log);
     s->pid = 0;
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    return code;
 }
 
 int server_stop(server *s)

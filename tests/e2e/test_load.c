@@ -18,7 +18,7 @@ static reply r;
 
 static void start_with(const char *name, const char *value)
 {
-    server_start(&s, ARGS("--workers", "1", "--queue", "2", name, value));
+    server_start(&s, ARGS("--workers", "1", "--queue", "2", "--deadline-ms", "100000", name, value));
 }
 
 static void up(void)
