@@ -101,20 +101,20 @@ static void put_tiles(gh_buf *b, const gh_facts *f)
     gh_buf_str(b, "<dl class=\"tiles\">\n");
     put_share_tile(b, "Accuracy", &m->top1);
     if (f->r->test)
-        put_share_tile(b, "Accuracy on the test part", &f->r->test->top1);
-    open_tile(b, "Mean over classes", m->macro_recall);
-    gh_buf_str(b, "recall, each class counts alike");
+        put_share_tile(b, "On the test part", &f->r->test->top1);
+    open_tile(b, "Mean recall", m->macro_recall);
+    gh_buf_str(b, "classes count alike");
     close_tile(b);
     if (m->classes > 5)
-        put_share_tile(b, "Among the best five", &m->top5);
+        put_share_tile(b, "In the best five", &m->top5);
     if (f->norder) {
         open_tile(b, "Worst class", m->of[f->order[0]].recall);
         gh_html_cut(b, f->r->set->classes[f->order[0]], 24);
         close_tile(b);
     }
     open_tile(b, "Error of the scores", m->ece);
-    gh_buf_str(b, "before calibration ");
     gh_html_share(b, f->r->ece_before);
+    gh_buf_str(b, " uncalibrated");
     close_tile(b);
     gh_buf_str(b, "</dl>\n");
 }

@@ -47,7 +47,7 @@ const char gh_report_style[] =
     "th:last-child,td:last-child{padding-right:0}\n"
     "tbody tr:last-child>*{border-bottom:0}\n"
     "thead th{font-size:13px;font-weight:500;color:var(--soft);white-space:nowrap}\n"
-    "tbody th{font-weight:500;min-width:8em;max-width:20em;overflow-wrap:anywhere}\n"
+    "tbody th{font-weight:500;min-width:8em;max-width:20em;overflow-wrap:break-word}\n"
     "td:last-child{min-width:7em;max-width:20em;overflow-wrap:anywhere}\n"
     "th.num,td.num{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}\n"
     ".classes td:last-child,.classes th:last-child{padding-left:14px}\n"
@@ -108,7 +108,7 @@ const char gh_report_style[] =
     ".lead{font-size:16px}.tiles{grid-template-columns:1fr 1fr}.tiles div{padding:10px 14px}"
     ".tiles .big{font-size:22px}.mistakes{grid-template-columns:1fr 1fr}.run{grid-template-columns:1fr;gap:0}"
     ".run dd{margin:0 0 8px}.scroll{margin:0;padding:0}th,td{padding-right:10px}.meter{min-width:70px}"
-    "tbody th{min-width:6.8em}"
+    "tbody th{min-width:6em;max-width:11em}"
     ".scroll th:first-child{position:sticky;left:0;z-index:1;background:var(--card)}}\n"
     "@media print{body{background:#fff}section{break-inside:avoid;border-color:#ccc}"
     ".scroll{overflow:visible;max-height:none}}\n";

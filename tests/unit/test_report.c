@@ -272,7 +272,7 @@ START_TEST(test_advice_on_the_test_part)
     write_report();
     report_case_check(&c);
     assert_says("test", "only 46.7 % (95 % interval 38.9 % to ");
-    ck_assert(has("Accuracy on the test part"));
+    ck_assert(has("<dt>On the test part</dt>"));
     ck_assert_double_eq(number(json_object_get(c.json, "test"), "count"), 150);
     gh_free(test->of);
     gh_free(test->confusion);
