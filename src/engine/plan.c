@@ -273,7 +273,7 @@ static gh_status in_layout(builder *b, uint32_t v, bool blocked)
     GH_TRY(add_buffer(b, want, bytes_of(b, &b->values[v], blocked)));
     GH_TRY(add_operand(b, b->values[v], *have));
     GH_TRY(add_operand(b, b->values[v], *want));
-    return add_step(b, step);
+    return bytes_of(b, &b->values[v], false) ? add_step(b, step) : GH_OK;
 }
 
 static gh_status add_input(builder *b, uint32_t v, bool blocked, bool packed)
@@ -349,15 +349,17 @@ static gh_status emit(builder *b, uint32_t node, const gh_node *add, uint32_t re
     if (add)
         GH_TRY(add_input(b, residual, true, false));
     step.out = plan->noperands;
+    bool empty = true; /* a step that has nothing to give is not run: kernels see at least one element */
     for (uint32_t i = 0; i < n->noutputs; i++) {
         uint32_t v = add ? add->outputs[0] : n->outputs[i], buffer;
         gh_tensor t = v == GH_NONE ? b->out[i] : b->values[v];
         GH_TRY(add_buffer(b, &buffer, bytes_of(b, &t, p.out_blocked)));
         GH_TRY(add_operand(b, t, buffer));
+        empty = empty && bytes_of(b, &t, false) == 0;
         if (v != GH_NONE)
             *(p.out_blocked ? &b->places[v].blocked : &b->places[v].plain) = buffer;
     }
-    return add_step(b, step);
+    return empty ? GH_OK : add_step(b, step);
 }
 
 static gh_status emit_node(builder *b, uint32_t i)

@@ -57,7 +57,8 @@ gh_status gh_session_bind(gh_session *s, gh_plan *plan, gh_err *e)
     s->plan = NULL;
     if (!gh_mul_size(&scratch, plan->scratch * sizeof(float), threads))
         return gh_fail(e, GH_LIMIT, "the model needs more scratch memory than there is");
-    GH_TRY(enlarge((void **)&s->memory, &s->bytes, plan->bytes, e));
+    /* at least something, so that empty tensors have an address */
+    GH_TRY(enlarge((void **)&s->memory, &s->bytes, plan->bytes ? plan->bytes : GH_ALIGN, e));
     GH_TRY(enlarge((void **)&s->scratch, &s->scratch_bytes, scratch, e));
     if (plan->noperands > s->cap_tensors) {
         gh_tensor *bigger = gh_realloc(s->tensors, plan->noperands, sizeof *bigger);

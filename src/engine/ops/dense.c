@@ -238,7 +238,9 @@ static gh_status matmul_run(gh_exec *x)
     GH_TRY(matmul_shape_of(&io, &s));
     size_t batches = gh_shape_span(&s.out, 0, s.out.rank - 2);
     float *out = x->out[0].data;
-    for (size_t i = 0; i < batches; i++)
+    if (s.k == 0) /* sums of nothing; the kernel wants something */
+        memset(out, 0, batches * (size_t)(s.m * s.n) * sizeof *out);
+    for (size_t i = 0; i < batches && s.k; i++)
         x->k->matmul(out + i * (size_t)(s.m * s.n),
                      (const float *)x->in[0].data + batch_offset(&s.a, &s.out, i) * (size_t)(s.m * s.k),
                      (const float *)x->in[1].data + batch_offset(&s.b, &s.out, i) * (size_t)(s.k * s.n),
