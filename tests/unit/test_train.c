@@ -1,0 +1,428 @@
+/* A whole training run on tiny pictures: cache, features, model folder, serving, heads alone, determinism,
+ * safety. */
+#include "unit/suites.h"
+
+#include "base/file.h"
+#include "base/folder.h"
+#include "base/mem.h"
+#include "tasks/run.h"
+#include "train/cache.h"
+#include "train/fit.h"
+#include "unit/tiny.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define A_CLASS 12
+
+static gh_train_options o;
+static gh_train_summary s;
+static gh_pool *pool;
+static gh_err e;
+static char body[256], data[256], out[256], cache[256];
+
+/* Warm, cold and grey pictures, none equal to another. */
+static void make_data(void)
+{
+    char name[64];
+    for (int i = 0; i < A_CLASS; i++) {
+        snprintf(name, sizeof name, "d/warm/%d.png", i);
+        tiny_picture(name, 12, 12, 200 + i, 60 + 3 * i, 20);
+        snprintf(name, sizeof name, "d/cold/%d.png", i);
+        tiny_picture(name, 12, 12, 20, 60 + 3 * i, 200 + i);
+        snprintf(name, sizeof name, "d/grey/%d.png", i);
+        tiny_picture(name, 12, 12, 90 + 5 * i, 90 + 5 * i, 91 + 5 * i);
+    }
+}
+
+static void setup(void)
+{
+    tiny_setup();
+    e = (gh_err){0};
+    tiny_model("body", "");
+    make_data();
+    snprintf(body, sizeof body, "%s", tiny_path("body"));
+    snprintf(data, sizeof data, "%s", tiny_path("d"));
+    snprintf(out, sizeof out, "%s", tiny_path("models/mine"));
+    snprintf(cache, sizeof cache, "%s", tiny_path("cache"));
+    o = (gh_train_options){
+        .data = data, .body = body, .out = out, .head = "softmax", .folds = 4, .seed = 1, .quiet = true};
+}
+
+static void teardown(void)
+{
+    gh_pool_free(&pool);
+    tiny_remove();
+}
+
+static gh_status train(void)
+{
+    s = (gh_train_summary){0};
+    e = (gh_err){0};
+    return gh_train_classify(&s, &o, &e);
+}
+
+static void must_train(void)
+{
+    ck_assert_msg(train() == GH_OK, "%s", e.text);
+}
+
+static gh_result *ask(const char *folder, int red, int green, int blue)
+{
+    gh_model *m = NULL;
+    gh_worker *w = NULL;
+    gh_result *r = NULL;
+    gh_buf png = {0};
+    tiny_png(&png, 20, 20, red, green, blue);
+    ck_assert_msg(gh_model_open(&m, folder, true, &e) == GH_OK, "%s", e.text);
+    ck_assert_int_eq(gh_worker_new(&w, NULL, &e), GH_OK);
+    ck_assert_msg(gh_run(&r, w, m, png.data, png.len, NULL, NULL, &e) == GH_OK, "%s", e.text);
+    gh_worker_free(&w);
+    gh_model_put(&m);
+    gh_buf_free(&png);
+    return r;
+}
+
+static void check_answer(const char *folder, int red, int green, int blue, const char *label)
+{
+    gh_result *r = ask(folder, red, green, blue);
+    ck_assert_str_eq(r->labels[0].label, label);
+    gh_result_free(&r);
+}
+
+START_TEST(test_a_trained_folder_serves)
+{
+    o.report = true;
+    must_train();
+    ck_assert_uint_eq(s.classes, 3);
+    ck_assert_uint_eq(s.pictures, 3 * A_CLASS);
+    ck_assert_double_ge(s.accuracy.value, 0.9);
+    check_answer(out, 205, 70, 25, "warm");
+    check_answer(out, 15, 70, 215, "cold");
+    check_answer(out, 120, 120, 120, "grey");
+    for (int i = 0; i < 2; i++) {
+        char path[300];
+        struct stat st;
+        snprintf(path, sizeof path, "%s/%s", out, i ? "report.html" : "report.json");
+        ck_assert_int_eq(stat(path, &st), 0);
+        ck_assert_int_gt(st.st_size, 1000);
+    }
+}
+END_TEST
+
+/* Pure green is far from all three classes, and says so. */
+START_TEST(test_strangers_are_unknown)
+{
+    must_train();
+    gh_result *r = ask(out, 0, 255, 0);
+    ck_assert(r->unknown);
+    gh_result_free(&r);
+    r = ask(out, 206, 75, 20);
+    ck_assert(!r->unknown);
+    gh_result_free(&r);
+}
+END_TEST
+
+START_TEST(test_every_head_trains_and_serves)
+{
+    for (size_t i = 0; gh_head_types[i]; i++) {
+        o.head = gh_head_types[i]->name;
+        o.trees = 20;
+        must_train();
+        ck_assert_str_eq(s.head, o.head);
+        check_answer(out, 205, 70, 25, "warm");
+        check_answer(out, 15, 70, 215, "cold");
+    }
+    o.head = "auto";
+    must_train();
+    check_answer(out, 205, 70, 25, "warm");
+}
+END_TEST
+
+static void read_model(gh_buf *to, const char *folder, const char *name)
+{
+    char path[300];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    ck_assert_msg(gh_file_read(to, path, 1 << 24, &e) == GH_OK, "%s", e.text);
+}
+
+START_TEST(test_threads_do_not_change_a_byte)
+{
+    for (size_t i = 0; gh_head_types[i]; i++) {
+        gh_buf one = {0}, more = {0};
+        o.head = gh_head_types[i]->name;
+        o.augment = GH_AUGMENT_FLIP | GH_AUGMENT_CROP | GH_AUGMENT_COLOUR;
+        o.trees = 10;
+        o.pool = NULL;
+        must_train();
+        read_model(&one, out, "model.onnx");
+        ck_assert_int_eq(gh_pool_new(&pool, 3, &e), GH_OK);
+        o.pool = pool;
+        must_train();
+        read_model(&more, out, "model.onnx");
+        ck_assert_uint_eq(one.len, more.len);
+        ck_assert_msg(memcmp(one.data, more.data, one.len) == 0, "%s differs", o.head);
+        gh_buf_free(&one);
+        gh_buf_free(&more);
+        gh_pool_free(&pool);
+    }
+}
+END_TEST
+
+/* A body and two heads: answers as of the whole model, and the body computed once for all. */
+START_TEST(test_heads_alone_share_their_body)
+{
+    const char *dir = NULL;
+    gh_registry *r = NULL;
+    gh_worker *w = NULL;
+    gh_result *results[3] = {NULL};
+    static const char *const names[3] = {"body", "first", "second"};
+    gh_buf png = {0};
+    char first[300], second[300];
+    tiny_file("all/body/x", "", 0);
+    tiny_onnx("all/body/model.onnx");
+    tiny_text("all/body/model.json", tiny_manifest("body", ""));
+    snprintf(body, sizeof body, "%s", tiny_path("all/body"));
+    snprintf(first, sizeof first, "%s", tiny_path("all/first"));
+    snprintf(second, sizeof second, "%s", tiny_path("all/second"));
+    must_train();
+    o.head_only = true;
+    o.out = first;
+    must_train();
+    o.out = second;
+    o.head = "forest";
+    o.trees = 10;
+    must_train();
+    check_answer(first, 205, 70, 25, "warm"); /* finds the body beside it */
+    dir = tiny_path("all");
+    ck_assert_msg(gh_registry_open(&r, &dir, 1, &e) == GH_OK, "%s", e.text);
+    ck_assert(gh_registry_ready(r));
+    ck_assert_int_eq(gh_worker_new(&w, NULL, &e), GH_OK);
+    tiny_png(&png, 20, 20, 205, 70, 25);
+    gh_worker_share(w);
+    for (int i = 0; i < 3; i++) {
+        gh_model *m = NULL;
+        ck_assert_msg(gh_registry_find(&m, r, names[i], &e) == GH_OK, "%s", e.text);
+        ck_assert_msg(gh_run(&results[i], w, m, png.data, png.len, NULL, NULL, &e) == GH_OK, "%s", e.text);
+        gh_model_put(&m);
+    }
+    gh_worker_unshare(w);
+    ck_assert_double_gt(results[0]->decode_ms, 0);
+    ck_assert_double_eq(results[1]->decode_ms, 0);
+    ck_assert_str_eq(results[0]->labels[0].label, "red");
+    ck_assert_str_eq(results[1]->labels[0].label, "warm");
+    ck_assert_str_eq(results[2]->labels[0].label, "warm");
+    gh_result *whole = ask(out, 205, 70, 25);
+    ck_assert_float_eq_tol(results[1]->labels[0].score, whole->labels[0].score, 1e-6f);
+    gh_result_free(&whole);
+    for (int i = 0; i < 3; i++)
+        gh_result_free(&results[i]);
+    gh_worker_free(&w);
+    gh_registry_free(&r);
+    gh_buf_free(&png);
+}
+END_TEST
+
+START_TEST(test_a_head_without_its_body_says_so)
+{
+    o.head_only = true;
+    must_train();
+    gh_model *m = NULL;
+    ck_assert_int_eq(gh_model_open(&m, out, true, &e), GH_NOTFOUND);
+    ck_assert_ptr_nonnull(strstr(e.text, "body"));
+}
+END_TEST
+
+/* What serves stays while a changed model fails, and changes over when it is mended. */
+START_TEST(test_reload)
+{
+    const char *dir = tiny_path("models");
+    gh_registry *r = NULL;
+    gh_model *before = NULL, *after = NULL;
+    char path[300];
+    must_train();
+    ck_assert_msg(gh_registry_open(&r, &dir, 1, &e) == GH_OK, "%s", e.text);
+    ck_assert_int_eq(gh_registry_find(&before, r, "mine", &e), GH_OK);
+    ck_assert_int_eq(gh_registry_reload(r, &dir, 1, &e), GH_OK);
+    ck_assert_int_eq(gh_registry_find(&after, r, "mine", &e), GH_OK);
+    ck_assert_ptr_eq(before, after);
+    gh_model_put(&after);
+    snprintf(path, sizeof path, "%s/model.onnx", out);
+    ck_assert_int_eq(gh_file_write(path, "broken", 6, &e), GH_OK);
+    ck_assert_int_eq(gh_registry_reload(r, &dir, 1, &e), GH_OK);
+    ck_assert_int_eq(gh_registry_find(&after, r, "mine", &e), GH_OK);
+    ck_assert_ptr_eq(before, after);
+    gh_model_put(&after);
+    o.seed = 2;
+    must_train();
+    ck_assert_int_eq(gh_registry_reload(r, &dir, 1, &e), GH_OK);
+    ck_assert_int_eq(gh_registry_find(&after, r, "mine", &e), GH_OK);
+    ck_assert_ptr_ne(before, after);
+    gh_model_put(&after);
+    gh_model_put(&before);
+    gh_registry_free(&r);
+}
+END_TEST
+
+START_TEST(test_what_cannot_be_learned_is_refused)
+{
+    char one[300];
+    tiny_picture("one/only/1.png", 9, 9, 1, 1, 1);
+    tiny_picture("one/only/2.png", 9, 9, 2, 1, 1);
+    snprintf(one, sizeof one, "%s", tiny_path("one"));
+    o.data = one;
+    ck_assert_int_eq(train(), GH_FORMAT);
+    ck_assert_ptr_nonnull(strstr(e.text, "one class only"));
+    tiny_picture("one/lonely/1.png", 9, 9, 3, 1, 1);
+    ck_assert_int_eq(train(), GH_FORMAT);
+    ck_assert_ptr_nonnull(strstr(e.text, "lonely has 1 different picture"));
+    o.data = data;
+    o.cut = "nowhere";
+    ck_assert_int_eq(train(), GH_NOTFOUND);
+    ck_assert_ptr_nonnull(strstr(e.text, "it can be cut at"));
+    o.cut = NULL;
+    o.head = "tail";
+    ck_assert_int_eq(train(), GH_ARG);
+}
+END_TEST
+
+static volatile bool stop;
+
+/* An interrupted run, and one that cannot write, leave the old model untouched and nothing beside it. */
+START_TEST(test_the_old_model_survives)
+{
+    gh_buf before = {0}, after = {0};
+    must_train();
+    read_model(&before, out, "model.onnx");
+    stop = true;
+    o.stop = &stop;
+    o.seed = 9;
+    ck_assert_int_eq(train(), GH_INTERRUPTED);
+    read_model(&after, out, "model.onnx");
+    ck_assert_uint_eq(before.len, after.len);
+    ck_assert_mem_eq(before.data, after.data, before.len);
+    o.stop = NULL;
+    tiny_text("file", "x");
+    char inside[300];
+    snprintf(inside, sizeof inside, "%s/model", tiny_path("file"));
+    o.out = inside;
+    ck_assert_int_eq(train(), GH_ARG);
+    ck_assert_msg(strstr(e.text, "file") != NULL, "%s", e.text);
+    gh_buf_free(&before);
+    gh_buf_free(&after);
+}
+END_TEST
+
+START_TEST(test_leftovers_of_a_killed_run_go)
+{
+    char left[300];
+    struct stat st;
+    tiny_text("models/.mine.new-2147483000/model.onnx", "half");
+    snprintf(left, sizeof left, "%s", tiny_path("models/.mine.new-2147483000"));
+    must_train();
+    ck_assert_int_ne(stat(left, &st), 0);
+}
+END_TEST
+
+START_TEST(test_a_broken_picture_is_left_out)
+{
+    tiny_text("d/grey/broken.png", "no picture at all");
+    must_train();
+    ck_assert_uint_eq(s.left_out, 1);
+    o.strict = true;
+    ck_assert_int_eq(train(), GH_FORMAT);
+}
+END_TEST
+
+START_TEST(test_the_data_own_split_is_kept)
+{
+    char name[64], parts[300];
+    for (int i = 0; i < 24; i++) {
+        const char *part = i % 4 == 0 ? "val" : i % 4 == 1 ? "test" : "train";
+        snprintf(name, sizeof name, "p/%s/%s/%d.png", part, i % 8 < 4 ? "warm" : "cold", i);
+        tiny_picture(name, 9, 9, i % 8 < 4 ? 200 + i : i, 60, i % 8 < 4 ? i : 200 + i);
+    }
+    snprintf(parts, sizeof parts, "%s", tiny_path("p"));
+    o.data = parts;
+    must_train();
+    ck_assert(s.tested);
+    ck_assert_uint_eq(s.test.count, 6);
+    ck_assert_uint_eq(s.accuracy.count, 6);
+}
+END_TEST
+
+START_TEST(test_the_cache_is_used_and_survives_a_cut)
+{
+    gh_cache *c = NULL;
+    gh_hash key = {1, 2}, a = {3, 4}, b = {5, 6};
+    float record[3] = {1, 2, 3};
+    char path[400], text[GH_HASH_TEXT];
+    ck_assert_msg(gh_cache_open(&c, cache, key, 3, 1 << 20, &e) == GH_OK, "%s", e.text);
+    ck_assert_ptr_null(gh_cache_find(c, a));
+    gh_cache_add(c, a, record);
+    gh_cache_add(c, b, record);
+    gh_cache_close(&c);
+    snprintf(path, sizeof path, "%s/%s.features", cache, gh_hash_text(key, text));
+    struct stat st;
+    ck_assert_int_eq(stat(path, &st), 0);
+    ck_assert_int_eq(truncate(path, st.st_size - 5), 0); /* a kill in the middle of the second record */
+    ck_assert_int_eq(gh_cache_open(&c, cache, key, 3, 1 << 20, &e), GH_OK);
+    ck_assert_ptr_nonnull(gh_cache_find(c, a));
+    ck_assert_float_eq(gh_cache_find(c, a)[2], 3);
+    ck_assert_ptr_null(gh_cache_find(c, b));
+    gh_cache_close(&c);
+    /* another key over the limit drives the old file out */
+    gh_hash other = {7, 8};
+    ck_assert_int_eq(gh_cache_open(&c, cache, other, 3, 40, &e), GH_OK);
+    gh_cache_close(&c);
+    ck_assert_int_ne(stat(path, &st), 0);
+}
+END_TEST
+
+START_TEST(test_the_second_run_takes_features_from_the_cache)
+{
+    gh_trainset *set = NULL;
+    gh_body *b = NULL;
+    gh_features *cold = NULL, *warm = NULL;
+    gh_features_options f = {.cache = cache};
+    ck_assert_int_eq(gh_trainset_open(&set, data, &(gh_trainset_options){0}, &e), GH_OK);
+    ck_assert_msg(gh_body_open(&b, body, NULL, &e) == GH_OK, "%s", e.text);
+    ck_assert_uint_eq(b->width, 3);
+    ck_assert_int_eq(gh_features_make(&cold, b, set, &f, &e), GH_OK);
+    ck_assert_int_eq(gh_features_make(&warm, b, set, &f, &e), GH_OK);
+    ck_assert_uint_eq(cold->cached, 0);
+    ck_assert_uint_eq(warm->cached, set->nexamples);
+    ck_assert_uint_eq(cold->rows, warm->rows);
+    ck_assert_mem_eq(cold->x, warm->x, cold->rows * cold->width * sizeof(float));
+    gh_features_free(&cold);
+    gh_features_free(&warm);
+    gh_body_free(&b);
+    gh_trainset_free(&set);
+}
+END_TEST
+
+Suite *gh_suite_train(void)
+{
+    Suite *suite = suite_create("train");
+    TCase *c = tcase_create("train");
+    tcase_set_timeout(c, 60);
+    tcase_add_checked_fixture(c, setup, teardown);
+    tcase_add_test(c, test_a_trained_folder_serves);
+    tcase_add_test(c, test_strangers_are_unknown);
+    tcase_add_test(c, test_every_head_trains_and_serves);
+    tcase_add_test(c, test_threads_do_not_change_a_byte);
+    tcase_add_test(c, test_heads_alone_share_their_body);
+    tcase_add_test(c, test_a_head_without_its_body_says_so);
+    tcase_add_test(c, test_reload);
+    tcase_add_test(c, test_what_cannot_be_learned_is_refused);
+    tcase_add_test(c, test_the_old_model_survives);
+    tcase_add_test(c, test_leftovers_of_a_killed_run_go);
+    tcase_add_test(c, test_a_broken_picture_is_left_out);
+    tcase_add_test(c, test_the_data_own_split_is_kept);
+    tcase_add_test(c, test_the_cache_is_used_and_survives_a_cut);
+    tcase_add_test(c, test_the_second_run_takes_features_from_the_cache);
+    suite_add_tcase(suite, c);
+    return suite;
+}
