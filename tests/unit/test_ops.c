@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "engine/op.h"
 #include "unit/nets.h"
+#include "unit/random_net.h"
 
 #include <limits.h>
 #include <math.h>
@@ -123,6 +124,21 @@ START_TEST(test_windows_are_checked)
     gh_graph_set_ints(g, y, "kernel_shape", NT_DIMS(3, 3), 2);
     gh_graph_set_string(g, y, "auto_pad", "SOMETIMES");
     refused(y, GH_FORMAT, "auto_pad is \"SOMETIMES\"");
+}
+END_TEST
+
+/* Padding that follows from the window overflowed an int. */
+START_TEST(test_automatic_padding_is_limited)
+{
+    static const char *const types[] = {"MaxPool", "AveragePool"};
+    for (size_t i = 0; i < GH_COUNT(types); i++) {
+        start(19);
+        uint32_t y = op(types[i], input("x", GH_F32, 4, NT_DIMS(1, 2, 6, 6)), GH_NONE, GH_NONE);
+        gh_graph_set_ints(g, y, "kernel_shape", NT_DIMS(65536, 2), 2);
+        gh_graph_set_ints(g, y, "dilations", NT_DIMS(65536, 1), 2);
+        gh_graph_set_string(g, y, "auto_pad", "SAME_LOWER");
+        refused(y, GH_FORMAT, "auto_pad would add 4294901760 pixels");
+    }
 }
 END_TEST
 
@@ -429,6 +445,37 @@ START_TEST(test_sums_over_nothing)
 }
 END_TEST
 
+/* A window of four billion taps over 36 pixels: only those that meet a pixel may be walked. */
+START_TEST(test_a_window_larger_than_the_picture)
+{
+    static const char *const types[] = {"MaxPool", "AveragePool", "AveragePool"};
+    for (int i = 0; i < 3; i++) {
+        start(13);
+        uint32_t y = op(types[i], input("x", GH_F32, 4, NT_DIMS(1, 2, 6, 6)), GH_NONE, GH_NONE);
+        gh_graph_set_ints(g, y, "kernel_shape", NT_DIMS(65536, 65536), 2);
+        gh_graph_set_ints(g, y, "pads", NT_DIMS(65530, 65530, 65530, 65530), 4);
+        gh_graph_set_ints(g, y, "strides", NT_DIMS(65530, 65530), 2);
+        gh_graph_set_int(g, y, "count_include_pad", i == 2);
+        nt_run r = opened(y, GH_PASS_ALL);
+        nt_run_seeded(&r, 1);
+        size_t count = 0;
+        float *got = nt_copy_output(&r, 0, &count), want = i ? 0 : -10;
+        nt_run_seeded(&r, 1);
+        nt_close(&r);
+        gh_rng rng;
+        float x[72];
+        gh_rng_seed(&rng, 1);
+        rn_fill(&rng, x, 72);
+        for (int k = 0; k < 36; k++)
+            want = i ? want + x[k] : x[k] > want ? x[k] : want;
+        want /= i == 0 ? 1 : i == 1 ? 36 : 65536.0f * 65536.0f;
+        ck_assert_uint_eq(count, 8);
+        ck_assert_float_eq_tol(got[0], want, 1e-6);
+        gh_free(got);
+    }
+}
+END_TEST
+
 /* Not a number stays one through the activations that compare. */
 START_TEST(test_nan_is_not_hidden)
 {
@@ -468,6 +515,7 @@ Suite *gh_suite_ops(void)
     TCase *t = tcase_create("refusals"), *u = tcase_create("edges");
     tcase_add_test(t, test_types_are_named);
     tcase_add_test(t, test_windows_are_checked);
+    tcase_add_test(t, test_automatic_padding_is_limited);
     tcase_add_test(t, test_groups_are_checked);
     tcase_add_test(t, test_shapes_that_do_not_work_out);
     tcase_add_test(t, test_slices_are_checked);
@@ -480,6 +528,7 @@ Suite *gh_suite_ops(void)
     tcase_add_test(u, test_an_empty_batch_through_a_network);
     tcase_add_test(u, test_empty_constants);
     tcase_add_test(u, test_sums_over_nothing);
+    tcase_add_test(u, test_a_window_larger_than_the_picture);
     tcase_add_test(u, test_nan_is_not_hidden);
     tcase_add_test(u, test_op_table);
     suite_add_tcase(s, u);

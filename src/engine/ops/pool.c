@@ -37,25 +37,36 @@ typedef struct plain_pool {
     bool average;
 } plain_pool;
 
+/* Taps [*from, *to) of one axis that meet positions 0 .. size-1, the first tap standing at `start`: windows
+ * may be much larger than the picture. */
+static void taps_inside(int *from, int *to, int start, int taps, int dilation, int size)
+{
+    *from = start < 0 ? (-start + dilation - 1) / dilation : 0;
+    *to = start >= size ? 0 : (size - 1 - start) / dilation + 1;
+    *to = *to < taps ? *to : taps;
+    *from = *from < *to ? *from : *to;
+}
+
 /* One output pixel of one plane. The divisor counts pixels inside the picture, or inside the pads too. */
 static float pool_pixel(const plain_pool *p, const float *src, int oy, int ox)
 {
     const gh_conv_shape *s = &p->job.shape;
+    int y = oy * s->sh - s->pt, x = ox * s->sw - s->pl, ky0, ky1, kx0, kx1;
     float best = -INFINITY, sum = 0;
-    int counted = 0;
-    for (int ky = 0; ky < s->kh; ky++)
-        for (int kx = 0; kx < s->kw; kx++) {
-            int y = oy * s->sh - s->pt + ky * s->dh, x = ox * s->sw - s->pl + kx * s->dw;
-            bool inside = y >= 0 && y < s->ih && x >= 0 && x < s->iw;
-            bool padded = y >= -s->pt && y < s->ih + p->job.pb && x >= -s->pl && x < s->iw + p->job.pr;
-            if (inside) {
-                float v = src[(size_t)y * s->iw + x];
-                best = v > best ? v : best;
-                sum += v;
-            }
-            counted += p->job.count_pad ? padded : inside;
+    taps_inside(&ky0, &ky1, y, s->kh, s->dh, s->ih);
+    taps_inside(&kx0, &kx1, x, s->kw, s->dw, s->iw);
+    for (int ky = ky0; ky < ky1; ky++)
+        for (int kx = kx0; kx < kx1; kx++) {
+            float v = src[(size_t)(y + ky * s->dh) * s->iw + x + kx * s->dw];
+            best = v > best ? v : best;
+            sum += v;
         }
-    return !p->average ? best : counted ? sum / (float)counted : 0.0f;
+    if (p->job.count_pad) {
+        taps_inside(&ky0, &ky1, y + s->pt, s->kh, s->dh, s->ih + s->pt + p->job.pb);
+        taps_inside(&kx0, &kx1, x + s->pl, s->kw, s->dw, s->iw + s->pl + p->job.pr);
+    }
+    float counted = (float)(ky1 - ky0) * (float)(kx1 - kx0);
+    return !p->average ? best : counted > 0 ? sum / counted : 0.0f;
 }
 
 static void pool_planes(const void *job, int begin, int end)

@@ -34,6 +34,9 @@ static gh_status axis_out(const gh_io *io, int64_t *out, int64_t in, int64_t win
         *out = (in + stride - 1) / stride;
         int64_t total = (*out - 1) * stride + reach - in;
         total = total < 0 ? 0 : total;
+        if (total > MAX_SIDE)
+            return gh_io_fail(io, GH_FORMAT, "auto_pad would add %lld pixels; at most %d are accepted",
+                              (long long)total, MAX_SIDE);
         pad[0] = auto_pad[5] == 'U' ? total / 2 : total - total / 2;
         pad[1] = total - pad[0];
         return GH_OK;
