@@ -248,14 +248,15 @@ static void advise_curve(gh_facts *f)
     bool rises = gain >= RISES;
     gh_buf *b = advise(f, "curve", rises);
     if (rises) {
+        double doubt = (last->high - last->low) / 2;
         gh_buf_printf(
             b,
-            "More pictures will help: the learning curve still rises, by about %.1f points each time "
-            "the pictures double.",
-            100 * gain);
-        double doubt = (last->high - last->low) / 2;
+            "More pictures %s help: the learning curve still rises at its end, by about %.1f points "
+            "each time the pictures double",
+            doubt > gain ? "may" : "will", 100 * gain);
         if (doubt > gain)
-            gh_buf_printf(b, " With %.1f points of doubt either way, take this as a hint.", 100 * doubt);
+            gh_buf_printf(b, " (a hint only: each point of the curve has %.1f points of doubt)", 100 * doubt);
+        gh_buf_str(b, ".");
     } else {
         gh_buf_str(
             b,

@@ -230,7 +230,9 @@ START_TEST(test_advice_on_the_curve)
     c.r.curve = noisy;
     c.r.ncurve = 2;
     write_report();
-    assert_says("curve", "about 2.0 points each time the pictures double. With 17.5 points of doubt");
+    assert_says("curve", "More pictures may help");
+    assert_says("curve", "about 2.0 points each time the pictures double (a hint only: each point of the "
+                         "curve has 17.5 points of doubt)");
 }
 END_TEST
 
