@@ -4,11 +4,14 @@
 
 #include "base/mem.h"
 #include "cli/network.h"
+#include "engine/cut.h"
 #include "engine/onnx.h"
 #include "tasks/jsontext.h"
 
 #include <stdio.h>
 #include <string.h>
+
+#define MOST_CUTS 6
 
 typedef struct values {
     const char *model, *size;
@@ -126,6 +129,23 @@ static void add_manifest(json_t *o, const gh_manifest *m, bool with_labels)
     json_decref(labels);
 }
 
+/* Where a body can be cut for training, from the front to the end; the one that training takes by itself
+ * comes first. */
+static json_t *cuts_json(const gh_graph *g)
+{
+    json_t *list = json_array();
+    uint32_t *cuts = NULL, usual = gh_graph_default_cut(g);
+    size_t count = 0;
+    if (usual != GH_NONE)
+        json_array_append_new(list, gh_json_text(g->values[usual].name));
+    if (gh_graph_cuts(&cuts, &count, g, NULL) == GH_OK)
+        for (size_t i = count; i-- > 0;)
+            if (cuts[i] != usual)
+                json_array_append_new(list, gh_json_text(g->values[cuts[i]].name));
+    gh_free(cuts);
+    return list;
+}
+
 static json_t *describe_file(const gh_network *n, const gh_graph *g, const values *v)
 {
     json_t *o = json_object();
@@ -139,6 +159,7 @@ static json_t *describe_file(const gh_network *n, const gh_graph *g, const value
     json_object_set_new(o, "nodes", json_integer(g->nnodes));
     json_object_set_new(o, "operators", operators_json(g));
     json_object_set_new(o, "parameters", json_integer(parameters(g)));
+    json_object_set_new(o, "cuts", cuts_json(g));
     return o;
 }
 
@@ -201,6 +222,16 @@ static void print_plan(const json_t *plan)
                text(step, "node"));
 }
 
+/* The first few; --json has all. */
+static void print_cuts(const json_t *cuts)
+{
+    size_t n = json_array_size(cuts), shown = n < MOST_CUTS ? n : MOST_CUTS;
+    printf("%-12s", "cuts");
+    for (size_t i = 0; i < shown; i++)
+        printf("%s %s", i ? "," : "", json_string_value(json_array_get(cuts, i)));
+    printf("%s\n", n > shown ? ", ... (gharial train --cut; --json lists all)" : "");
+}
+
 static void print_text(const json_t *o)
 {
     const char *key;
@@ -219,6 +250,7 @@ static void print_text(const json_t *o)
     printf("%-12s %.0f:", "nodes", number(o, "nodes"));
     json_object_foreach(operators, key, item) printf(" %s %.0f", key, json_number_value(item));
     printf("\n%-12s %.0f\n", "parameters", number(o, "parameters"));
+    print_cuts(json_object_get(o, "cuts"));
     if (json_object_get(o, "macs")) {
         printf("%-12s %.1f million multiply-adds in %.0f steps\n", "work", number(o, "macs") / 1e6,
                number(o, "steps"));
