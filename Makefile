@@ -63,6 +63,7 @@ help:
 #: check-ort     compare random networks and photos with ONNX Runtime (a part of check)
 #: bench         measure against ONNX Runtime
 #: bench-kernels  GFLOP/s of every kernel at every level, ARGS="-c -l avx512 WORD" (see tests/bench/kernels.c)
+#: experiments   the README's table of what a pretrained body is worth (DATA=FOLDER)
 #: models        fetch and import the default models, or MODELS="name ..."
 #: fuzz          build the fuzz targets and replay their corpora; FUZZ=1 CC=clang builds libFuzzer programs
 #: lint          check the rules of the tree;  format, format-check: layout by .clang-format
@@ -210,6 +211,15 @@ $(BUILD)/bench-%: $(BUILD)/obj/tests/bench/%.o $(BUILD)/libgharial.a
 
 bench: all $(patsubst tests/bench/%.c,$(BUILD)/bench-%,$(wildcard tests/bench/*.c))
 	$(Q)BUILD=$(BUILD) sh tests/bench/run.sh
+
+# The experiment of the README, on a set of your own: DATA/{train,test}/<class>/.
+DATA ?=
+.PHONY: experiments
+$(BUILD)/transfer: $(BUILD)/obj/tests/experiments/transfer.o $(BUILD)/libgharial.a
+	$(Q)$(LINK) $(LIBS)
+experiments: all $(BUILD)/transfer models
+	$(if $(DATA),,$(error say where the pictures are: make experiments DATA=FOLDER, with FOLDER/{train,test}/<class>/))
+	$(BUILD)/transfer $(DATA) models/efficientnet-lite0 $(BUILD)/experiments
 
 # ---- packages: does nothing, and needs no network, when all is there ----
 define install_missing

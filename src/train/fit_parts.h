@@ -6,7 +6,7 @@
 #include "train/fit.h"
 #include "train/reject.h"
 
-#define MOST_MISTAKES 12
+#define MOST_MISTAKES 512
 #define MOST_HEADS    8
 #define CURVE_POINTS  5
 

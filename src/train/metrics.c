@@ -55,7 +55,8 @@ static void count_row(gh_metrics *m, const float *p, uint32_t label)
     m->of[label].support++;
     m->of[label].right += best == label;
     m->of[best].predicted++;
-    m->confusion[(size_t)label * m->classes + best]++;
+    if (m->confusion)
+        m->confusion[(size_t)label * m->classes + best]++;
 }
 
 static void finish_class(gh_class_metrics *c)
@@ -108,9 +109,10 @@ gh_status gh_metrics_of(gh_metrics **out, const float *probabilities, const uint
     gh_metrics *m = gh_calloc(1, sizeof *m);
     if (m) {
         m->of = gh_calloc(classes, sizeof *m->of);
-        m->confusion = gh_calloc(classes, classes * sizeof *m->confusion);
+        m->confusion =
+            classes <= GH_MOST_CONFUSED ? gh_calloc(classes, classes * sizeof *m->confusion) : NULL;
     }
-    if (!m || !m->of || !m->confusion) {
+    if (!m || !m->of || (classes <= GH_MOST_CONFUSED && !m->confusion)) {
         gh_metrics_free(&m);
         return gh_fail(e, GH_NOMEM, "no memory for the scores of %u classes", classes);
     }

@@ -28,6 +28,8 @@ typedef struct gh_class_metrics {
 } gh_class_metrics;
 
 #define GH_CALIBRATION_BINS 15
+/* With more classes the confusion matrix, square in their number, is left out. */
+#define GH_MOST_CONFUSED 4096
 
 typedef struct gh_metrics {
     uint32_t classes;
@@ -36,7 +38,7 @@ typedef struct gh_metrics {
     double macro_recall, macro_f1, nll;
     double ece;           /* expected calibration error, GH_CALIBRATION_BINS equal bins (Guo et al. 2017) */
     gh_class_metrics *of; /* one a class */
-    uint64_t *confusion;  /* [true][predicted] */
+    uint64_t *confusion;  /* [true][predicted], or NULL */
     struct {
         uint64_t n;
         double confidence, accuracy; /* means */
