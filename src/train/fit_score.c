@@ -6,7 +6,9 @@
 #include <math.h>
 #include <string.h>
 
-#define REJECT_RATE 0.05 /* share of held-out pictures that the reject rule may turn away */
+/* Share of held-out pictures that the reject rule may turn away: a little under the 5 % that it promises for
+ * unseen ones, because the threshold is itself an estimate. */
+#define REJECT_RATE 0.04
 
 static const double curve_shares[CURVE_POINTS] = {0.1, 0.25, 0.5, 0.75, 1.0};
 
