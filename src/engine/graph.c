@@ -250,6 +250,38 @@ void gh_graph_set_string(gh_graph *g, uint32_t value, const char *name, const ch
     a->count = a->s ? strlen(s) : 0;
 }
 
+void gh_graph_set_floats(gh_graph *g, uint32_t value, const char *name, const float *floats, size_t count)
+{
+    gh_attr *a = new_attr(g, value, name, GH_ATTR_FLOATS);
+    if (!a)
+        return;
+    a->floats = copy_array(g, floats, count, sizeof *floats);
+    a->count = a->floats ? count : 0;
+}
+
+void gh_graph_set_strings(gh_graph *g, uint32_t value, const char *name, const char *const *s, size_t count)
+{
+    gh_attr *a = new_attr(g, value, name, GH_ATTR_STRINGS);
+    if (!a)
+        return;
+    a->strings = copy_array(g, s, count, sizeof *s);
+    a->count = a->strings ? count : 0;
+}
+
+void gh_graph_set_domain(gh_graph *g, uint32_t value, const char *domain, int64_t version)
+{
+    if (g->failed || value == GH_NONE)
+        return;
+    GH_ASSERT(g->values[value].producer != GH_NONE);
+    g->nodes[g->values[value].producer].domain = domain;
+    if (gh_graph_opset(g, domain))
+        return;
+    if (g->nopsets == GH_COUNT(g->opsets))
+        fail(g, GH_LIMIT, "the model imports more opsets than gharial accepts");
+    else
+        g->opsets[g->nopsets++] = (gh_opset){domain, version};
+}
+
 const gh_attr *gh_node_attr(const gh_node *n, const char *name)
 {
     for (uint32_t i = 0; i < n->nattrs; i++)

@@ -113,7 +113,13 @@ uint32_t gh_graph_op(gh_graph *g, const char *type, const char *name, const uint
 void gh_graph_set_int(gh_graph *g, uint32_t value, const char *name, int64_t i);
 void gh_graph_set_float(gh_graph *g, uint32_t value, const char *name, float f);
 void gh_graph_set_ints(gh_graph *g, uint32_t value, const char *name, const int64_t *ints, size_t count);
+void gh_graph_set_floats(gh_graph *g, uint32_t value, const char *name, const float *floats, size_t count);
 void gh_graph_set_string(gh_graph *g, uint32_t value, const char *name, const char *s);
+/* The texts themselves are borrowed: they must outlive the graph. */
+void gh_graph_set_strings(gh_graph *g, uint32_t value, const char *name, const char *const *s, size_t count);
+/* Puts the node that produces `value` into another domain (static text) than ai.onnx, and imports that
+ * domain's opset unless the graph does already. */
+void gh_graph_set_domain(gh_graph *g, uint32_t value, const char *domain, int64_t version);
 
 /* Reading attributes: the value, or `fallback` when it is absent or of another type. */
 const gh_attr *gh_node_attr(const gh_node *n, const char *name);

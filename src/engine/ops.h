@@ -18,6 +18,7 @@ GH_OP_FAMILY(norm);
 GH_OP_FAMILY(shape);
 GH_OP_FAMILY(move);
 GH_OP_FAMILY(reduce);
+GH_OP_FAMILY(trees);
 
 /* Window geometry shared by convolution and pooling: attributes kernel_shape, strides, dilations, pads,
  * auto_pad and (pooling) ceil_mode. Fills everything but oc and groups; `window` is kh, kw. One spatial

@@ -1,6 +1,8 @@
-/* ReduceMean and ReduceSum. Axes are an attribute in older opsets and an input in newer ones. */
+/* ReduceMean, ReduceSum, ReduceL2, ReduceMax and ReduceMin. Axes are an attribute in older opsets and an
+ * input in newer ones. */
 #include "engine/ops.h"
 
+#include <math.h>
 #include <string.h>
 
 static gh_status reduced_axes(const gh_io *io, bool *reduced)
@@ -47,13 +49,16 @@ static gh_status reduce_infer(gh_io *io)
 typedef struct reducer {
     size_t kept[GH_MAX_RANK], kept_step[GH_MAX_RANK], inner[GH_MAX_RANK], inner_step[GH_MAX_RANK];
     int nkept, ninner;
+    bool contiguous; /* the reduced axes are the last ones: the terms stand in a row */
 } reducer;
 
 static void reducer_of(reducer *r, const gh_shape *in, const bool *reduced)
 {
     r->nkept = r->ninner = 0;
+    r->contiguous = true;
     for (int i = 0; i < in->rank; i++) {
         size_t step = gh_shape_span(in, i + 1, in->rank);
+        r->contiguous = r->contiguous && (reduced[i] || r->ninner == 0);
         if (reduced[i]) {
             r->inner[r->ninner] = (size_t)in->dims[i];
             r->inner_step[r->ninner++] = step;
@@ -75,23 +80,61 @@ static size_t offset_of(size_t at, const size_t *sides, const size_t *steps, int
     return offset;
 }
 
+typedef enum reduction { SUM, MEAN, L2, LARGEST, LEAST } reduction;
+
+static const char *const reductions[] = {[SUM] = "ReduceSum",
+                                         [MEAN] = "ReduceMean",
+                                         [L2] = "ReduceL2",
+                                         [LARGEST] = "ReduceMax",
+                                         [LEAST] = "ReduceMin"};
+
+static reduction reduction_of(const gh_node *n)
+{
+    for (size_t i = 0; i < GH_COUNT(reductions); i++)
+        if (strcmp(reductions[i], n->type) == 0)
+            return (reduction)i;
+    GH_ASSERT(!"a row of this file without its kind");
+    return SUM;
+}
+
+/* Of no terms a sum is 0, the largest -inf and the least inf; NaN wins over every number. */
+static float reduce_one(const float *src, const reducer *r, size_t terms, reduction kind)
+{
+    double sum = 0, most = -INFINITY, least = INFINITY;
+    for (size_t t = 0; t < terms; t++) {
+        double v = src[r->contiguous ? t : offset_of(t, r->inner, r->inner_step, r->ninner)];
+        sum += kind == L2 ? v * v : v;
+        most = v > most || isnan(v) ? v : most;
+        least = v < least || isnan(v) ? v : least;
+    }
+    switch (kind) {
+    case MEAN:
+        return (float)(sum / (double)terms);
+    case L2:
+        return (float)sqrt(sum);
+    case LARGEST:
+        return (float)most;
+    case LEAST:
+        return (float)least;
+    default:
+        return (float)sum;
+    }
+}
+
 static gh_status reduce_run(gh_exec *x)
 {
     gh_io io = {.node = x->node, .in = x->in, .nin = x->node->ninputs, .e = x->e};
     size_t count = gh_shape_span(&x->out[0].shape, 0, x->out[0].shape.rank), terms = 1;
-    bool reduced[GH_MAX_RANK], mean = strcmp(x->node->type, "ReduceMean") == 0;
+    reduction kind = reduction_of(x->node);
+    bool reduced[GH_MAX_RANK];
     reducer r;
     GH_TRY(reduced_axes(&io, reduced));
     reducer_of(&r, &x->in[0].shape, reduced);
     for (int i = 0; i < r.ninner; i++)
         terms *= r.inner[i];
-    for (size_t at = 0; at < count; at++) {
-        const float *src = (const float *)x->in[0].data + offset_of(at, r.kept, r.kept_step, r.nkept);
-        double sum = 0;
-        for (size_t t = 0; t < terms; t++)
-            sum += src[offset_of(t, r.inner, r.inner_step, r.ninner)];
-        ((float *)x->out[0].data)[at] = (float)(mean ? sum / (double)terms : sum);
-    }
+    for (size_t at = 0; at < count; at++)
+        ((float *)x->out[0].data)[at] = reduce_one(
+            (const float *)x->in[0].data + offset_of(at, r.kept, r.kept_step, r.nkept), &r, terms, kind);
     return GH_OK;
 }
 
@@ -123,5 +166,8 @@ static const gh_blocked mean_blocked = {mean_prepare, mean_run_blocked};
 const gh_op gh_ops_reduce[] = {
     {"ReduceMean", "", 1, 0, 0, 1, 2, 1, reduce_infer, reduce_run, &mean_blocked, NULL},
     {"ReduceSum", "", 1, 0, 0, 1, 2, 1, reduce_infer, reduce_run, NULL, NULL},
+    {"ReduceL2", "", 1, 0, 0, 1, 2, 1, reduce_infer, reduce_run, NULL, NULL},
+    {"ReduceMax", "", 1, 0, 0, 1, 2, 1, reduce_infer, reduce_run, NULL, NULL},
+    {"ReduceMin", "", 1, 0, 0, 1, 2, 1, reduce_infer, reduce_run, NULL, NULL},
 };
 const size_t gh_ops_reduce_count = GH_COUNT(gh_ops_reduce);
