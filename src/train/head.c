@@ -14,7 +14,7 @@ enum { MOST_FOLDS = 64, ROWS_A_PIECE = 128 };
 #define MOST_CLASSES 65536u
 #define MOST_WIDTH   ((size_t)1 << 20)
 
-const gh_head_type *const gh_head_types[] = {&gh_head_softmax, &gh_head_knn,
+const gh_head_type *const gh_head_types[] = {&gh_head_softmax, &gh_head_mlp, &gh_head_forest, &gh_head_knn,
                                              NULL};
 
 const gh_head_type *gh_head_type_find(const char *name)

@@ -265,12 +265,12 @@ static uint32_t knn_export(gh_graph *g, const gh_head *head, uint32_t features, 
     int64_t dims[2] = {(int64_t)h->keys, head->classes};
     float least = LEAST_SHARE, factor = 1 / temperature;
     uint32_t share = gh_graph_const(g, "head/shares", GH_F32, gh_shape_of(2, dims), h->share, true);
-    uint32_t floor = gh_graph_const(g, "head/least", GH_F32, gh_shape_of(0, NULL), &least, true);
+    uint32_t floor = gh_graph_const(g, "head/floor", GH_F32, gh_shape_of(0, NULL), &least, true);
     uint32_t scale = gh_graph_const(g, "head/scale", GH_F32, gh_shape_of(0, NULL), &factor, true);
     uint32_t votes = gh_graph_op(g, "Softmax", "head/votes", &z, 1);
     gh_graph_set_int(g, votes, "axis", 1);
     uint32_t sums = gh_graph_op(g, "MatMul", "head/sums", (uint32_t[]){votes, share}, 2);
-    uint32_t bounded = gh_graph_op(g, "Add", "head/bounded", (uint32_t[]){sums, floor}, 2);
+    uint32_t bounded = gh_graph_op(g, "Add", "head/floored", (uint32_t[]){sums, floor}, 2);
     uint32_t logs = gh_graph_op(g, "Log", "head/logs", &bounded, 1);
     return gh_graph_op(g, "Mul", "head/logits", (uint32_t[]){logs, scale}, 2);
 }
