@@ -305,6 +305,10 @@ START_TEST(test_large)
         check(&k, k.conv_pointwise, &s, 2);
         ck_assert(make_shape(&s, &one, 1, 24, 16, 61, 67, 1));
         check(&k, k.conv_pointwise, &s, 4);
+        for (int turn = 0; turn < 4; turn++) {
+            ck_assert(make_shape(&s, &one, 2, 24, 40 + 16 * turn, 13, 15, 1));
+            check(&k, k.conv_pointwise, &s, 3 + turn);
+        }
         ck_assert(make_shape(&s, &padded, 1, 20, 16, 5, 9, 1));
         check(&k, k.conv_pointwise, &s, 5);
         ck_assert(make_shape(&s, &three, 1, 260, 40, 7, 7, 1));
@@ -358,39 +362,45 @@ START_TEST(test_plain)
 }
 END_TEST
 
-/* More threads than one share a packing: any split into single units gives the same bits. */
+/* Threads cut the units as they like: single units in reverse give the same bits as all at once. */
+static void check_unit_by_unit(const gh_kernels *k, const gh_conv_kernel *kernel, const window *w, int ic,
+                               int groups)
+{
+    enum { OC = 40, HEIGHT = 21, WIDTH = 17 };
+    gh_conv_shape s;
+    ck_assert(make_shape(&s, w, 2, ic, OC, HEIGHT, WIDTH, groups));
+    gh_rng rng;
+    gh_rng_seed(&rng, 5);
+    int block = k->block, cin = kernel->src_blocked ? kt_blocks(ic, block) * block : ic;
+    size_t count = (size_t)2 * kt_blocks(OC, block) * block * s.oh * s.ow;
+    kt_buf src = kt_random(&rng, (size_t)2 * cin * HEIGHT * WIDTH);
+    kt_buf weights = kt_random(&rng, (size_t)OC * (ic / groups) * w->kh * w->kw);
+    kt_buf packed = kt_new(kernel->packed(&s)), scratch = kt_new(kernel->scratch(&s));
+    kt_buf whole = kt_new(count), single = kt_new(count);
+    kernel->pack(packed.p, weights.p, &s);
+    gh_conv_job job = {.shape = s, .src = src.p, .weights = packed.p, .dst = whole.p, .scratch = scratch.p};
+    int units = kernel->units(&s);
+    kernel->run(&job, 0, units);
+    job.dst = single.p;
+    for (int u = units - 1; u >= 0; u--)
+        kernel->run(&job, u, u + 1);
+    ck_assert_mem_eq(whole.p, single.p, count * sizeof(float));
+    kt_buf *all[] = {&src, &weights, &packed, &scratch, &whole, &single};
+    for (size_t j = 0; j < sizeof all / sizeof *all; j++)
+        kt_free(all[j], kernel->name);
+}
+
 START_TEST(test_unit_by_unit)
 {
-    static const window three = {3, 3, 1, 1, 1, 1, 1, 1, 1, 1};
+    static const window one = {1, 1, 1, 1, 1, 1, 0, 0, 0, 0}, three = {3, 3, 1, 1, 1, 1, 1, 1, 1, 1};
     gh_kernels k;
     KT_EACH_LEVEL(k)
     {
-        const gh_conv_kernel *kernels[] = {k.conv_direct, k.conv_first, k.conv_depthwise};
-        for (int i = 0; i < 3; i++) {
-            gh_conv_shape s;
-            int ic = i == 1 ? 3 : 40;
-            ck_assert(make_shape(&s, &three, 2, ic, 40, 21, 17, i == 2 ? 40 : 1));
-            gh_rng rng;
-            gh_rng_seed(&rng, 5);
-            int block = k.block, cin = kernels[i]->src_blocked ? kt_blocks(ic, block) * block : ic;
-            size_t count = (size_t)2 * kt_blocks(40, block) * block * 21 * 17;
-            kt_buf src = kt_random(&rng, (size_t)2 * cin * 21 * 17);
-            kt_buf w = kt_random(&rng, (size_t)40 * (i == 2 ? 1 : ic) * 9);
-            kt_buf packed = kt_new(kernels[i]->packed(&s)), scratch = kt_new(kernels[i]->scratch(&s));
-            kt_buf whole = kt_new(count), single = kt_new(count);
-            kernels[i]->pack(packed.p, w.p, &s);
-            gh_conv_job job = {
-                .shape = s, .src = src.p, .weights = packed.p, .dst = whole.p, .scratch = scratch.p};
-            int units = kernels[i]->units(&s);
-            kernels[i]->run(&job, 0, units);
-            job.dst = single.p;
-            for (int u = units - 1; u >= 0; u--)
-                kernels[i]->run(&job, u, u + 1);
-            ck_assert_mem_eq(whole.p, single.p, count * sizeof(float));
-            kt_buf *all[] = {&src, &w, &packed, &scratch, &whole, &single};
-            for (size_t j = 0; j < 6; j++)
-                kt_free(all[j], kernels[i]->name);
-        }
+        check_unit_by_unit(&k, k.conv_pointwise, &one, 40, 1);
+        check_unit_by_unit(&k, k.conv_pointwise, &one, 500, 1);
+        check_unit_by_unit(&k, k.conv_direct, &three, 40, 1);
+        check_unit_by_unit(&k, k.conv_first, &three, 3, 1);
+        check_unit_by_unit(&k, k.conv_depthwise, &three, 40, 40);
     }
 }
 END_TEST
