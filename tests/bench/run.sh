@@ -25,5 +25,5 @@ fi
 [ "$command" = agree ] || sh models/fetch.sh photos
 program=tests/bench/$command.py
 [ "$command" = check ] && program=tests/onnx/ort.py
-export PYTHONPATH=tests/bench
+export PYTHONPATH=tests/bench PYTHONDONTWRITEBYTECODE=1
 exec "$venv/bin/python" "$program" "$@"
