@@ -210,6 +210,20 @@ START_TEST(test_several_models_answer_in_order)
     json_decref(o);
     post("/classify?model=tiny,nobody", NULL, photo("coffee.png"));
     check_problem(&r, 404, "nobody");
+    /* A batch of two models: results within results, and an error takes its picture's whole place. */
+    gh_buf body = {0};
+    add_part(&body, "image", "no picture", 10);
+    add_part(&body, "image", photo("coffee.png")->data, photo("coffee.png")->len);
+    end_parts(&body);
+    post("/classify?model=tiny," REAL, FORM, &body);
+    o = answer();
+    list = json_object_get(o, "results");
+    ck_assert_int_eq(json_integer_value(json_object_get(json_array_get(list, 0), "status")), 415);
+    list = json_object_get(json_array_get(list, 1), "results");
+    ck_assert_uint_eq(json_array_size(list), 2);
+    ck_assert_str_eq(first_label(json_array_get(list, 1)), "espresso");
+    json_decref(o);
+    gh_buf_free(&body);
 }
 END_TEST
 
