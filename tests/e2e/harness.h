@@ -22,11 +22,9 @@ typedef struct server {
 const char *binary(void);
 /* A folder with the real model and two that are made here: "tiny" answers at once, "slow" takes at least a
  * quarter of a second. Made at the first call; a case without a server of its own calls models_make before
- * its tests, so that they share it. */
+ * its tests, so that they share it. Removed when the process ends. */
 const char *models_dir(void);
 void models_make(void);
-/* Removes what models_dir made. */
-void models_remove(void);
 
 /* Starts `gharial serve` on a free port with further arguments (ended by NULL) and waits until it prints that
  * it is ready. */

@@ -28,6 +28,5 @@ int main(int argc, char **argv)
     srunner_run_all(runner, CK_ENV);
     int failed = srunner_ntests_failed(runner);
     srunner_free(runner);
-    models_remove();
     return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -94,6 +94,15 @@ static void write_model(const char *name, int side, int width, int depth)
     ck_assert_msg(gh_file_write(path, text, (size_t)n, &e) == GH_OK, "%s", e.text);
 }
 
+static void models_remove(void)
+{
+    char command[128];
+    snprintf(command, sizeof command, "rm -rf -- '%s'", dir);
+    if (dir[0] && owner == getpid() && system(command) != 0)
+        fprintf(stderr, "e2e: %s is left behind\n", dir);
+    dir[0] = 0;
+}
+
 const char *models_dir(void)
 {
     char link[128];
@@ -102,6 +111,7 @@ const char *models_dir(void)
     snprintf(dir, sizeof dir, "/tmp/gharial-e2e-XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(dir));
     owner = getpid();
+    atexit(models_remove); /* a fixture that fails ends the process */
     char *real = access("models/" REAL "/model.onnx", R_OK) == 0 ? realpath("models/" REAL, NULL) : NULL;
     if (!real)
         ck_abort_msg("models/" REAL "/model.onnx is missing; `make models` fetches it");
@@ -116,13 +126,4 @@ const char *models_dir(void)
 void models_make(void)
 {
     models_dir();
-}
-
-void models_remove(void)
-{
-    char command[128];
-    snprintf(command, sizeof command, "rm -rf -- '%s'", dir);
-    if (dir[0] && owner == getpid() && system(command) != 0)
-        fprintf(stderr, "e2e: %s is left behind\n", dir);
-    dir[0] = 0;
 }
