@@ -31,21 +31,20 @@ uint32_t gh_graph_default_cut(const gh_graph *g)
     return GH_NONE;
 }
 
-/* What a node reads besides constants; each value once. */
-static bool reads(const gh_graph *g, const gh_node *n, uint32_t k)
+/* What node i reads besides constants; each value once: `reader` holds the last node of each value, plus 1.
+ */
+static bool reads(const gh_graph *g, uint32_t *reader, uint32_t i, uint32_t k)
 {
-    uint32_t v = n->inputs[k];
-    if (v == GH_NONE || g->values[v].data)
+    uint32_t v = g->nodes[i].inputs[k];
+    if (v == GH_NONE || g->values[v].data || reader[v] == i + 1)
         return false;
-    for (uint32_t i = 0; i < k; i++)
-        if (n->inputs[i] == v)
-            return false;
+    reader[v] = i + 1;
     return true;
 }
 
 /* Walks the nodes in order and counts the values alive after each: made, and read later on or an output. A
  * node that reads nothing (a Constant) keeps its result out of the count. */
-static size_t walk(const gh_graph *g, uint32_t *left, bool *loose, uint32_t *cuts)
+static size_t walk(const gh_graph *g, uint32_t *left, uint32_t *reader, bool *loose, uint32_t *cuts)
 {
     size_t alive = 0, count = 0;
     for (uint32_t i = 0; i < g->ninputs; i++)
@@ -54,7 +53,7 @@ static size_t walk(const gh_graph *g, uint32_t *left, bool *loose, uint32_t *cut
         const gh_node *n = &g->nodes[i];
         bool fed = false;
         for (uint32_t k = 0; k < n->ninputs; k++) {
-            if (!reads(g, n, k) || loose[n->inputs[k]])
+            if (!reads(g, reader, i, k) || loose[n->inputs[k]])
                 continue;
             fed = true;
             alive -= --left[n->inputs[k]] == 0;
@@ -74,21 +73,25 @@ static size_t walk(const gh_graph *g, uint32_t *left, bool *loose, uint32_t *cut
 gh_status gh_graph_cuts(uint32_t **out, size_t *count, const gh_graph *g, gh_err *e)
 {
     uint32_t *left = gh_calloc(g->nvalues + 1u, sizeof *left),
+             *reader = gh_calloc(g->nvalues + 1u, sizeof *reader),
              *cuts = gh_calloc(g->nnodes + 1u, sizeof *cuts);
     bool *loose = gh_calloc(g->nvalues + 1u, sizeof *loose);
-    gh_status status = left && cuts && loose ? GH_OK : gh_fail(e, GH_NOMEM, "no memory to look for cuts");
+    gh_status status =
+        left && reader && cuts && loose ? GH_OK : gh_fail(e, GH_NOMEM, "no memory to look for cuts");
     for (uint32_t i = 0; !status && i < g->nnodes; i++)
         for (uint32_t k = 0; k < g->nodes[i].ninputs; k++)
-            if (reads(g, &g->nodes[i], k))
+            if (reads(g, reader, i, k))
                 left[g->nodes[i].inputs[k]]++;
     for (uint32_t i = 0; !status && i < g->noutputs; i++)
         left[g->outputs[i]]++;
     if (!status) {
-        *count = walk(g, left, loose, cuts);
+        memset(reader, 0, g->nvalues * sizeof *reader);
+        *count = walk(g, left, reader, loose, cuts);
         *out = cuts;
         cuts = NULL;
     }
     gh_free(left);
+    gh_free(reader);
     gh_free(loose);
     gh_free(cuts);
     return status;

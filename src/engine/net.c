@@ -180,11 +180,14 @@ static gh_status check_shapes(const gh_net *net, const gh_shape *inputs, gh_err 
         size_t count = 0;
         for (int d = 0; fits && d < v->shape.rank; d++)
             fits = v->shape.dims[d] < 0 || v->shape.dims[d] == inputs[i].dims[d];
+        bool small = gh_shape_count(&count, &inputs[i]) && count <= INT32_MAX;
+        for (int d = 0; d < inputs[i].rank; d++) /* beside a side of 0, too */
+            small = small && inputs[i].dims[d] <= INT32_MAX;
         if (!fits)
             return gh_fail(e, GH_ARG, "input \"%s\" is %s; the model takes %s", v->name,
                            gh_shape_text(&inputs[i], came, sizeof came),
                            gh_shape_text(&v->shape, want, sizeof want));
-        if (!gh_shape_count(&count, &inputs[i]) || count > INT32_MAX)
+        if (!small)
             return gh_fail(e, GH_LIMIT, "input \"%s\" of %s is larger than gharial accepts", v->name,
                            gh_shape_text(&inputs[i], came, sizeof came));
     }

@@ -316,6 +316,13 @@ static gh_status choose(builder *b, gh_prepare *p, const gh_io *io, gh_packed *p
     return status;
 }
 
+/* True when the node's fast form reads input i blocked; a Concat may have more inputs than the mask has bits.
+ */
+static bool wants_blocked(const gh_prepare *p, uint32_t i)
+{
+    return i < 32 && (p->want_blocked >> i & 1);
+}
+
 /* One node as a step; `add` is the addition that it computes too, or NULL, and `residual` that one's other
  * value. */
 static gh_status emit(builder *b, uint32_t node, const gh_node *add, uint32_t residual)
@@ -329,7 +336,7 @@ static gh_status emit(builder *b, uint32_t node, const gh_node *add, uint32_t re
     GH_ASSERT(p.accepted || !add);
     for (uint32_t i = 0; i < n->ninputs; i++)
         if (n->inputs[i] != GH_NONE)
-            GH_TRY(in_layout(b, n->inputs[i], p.want_blocked >> i & 1));
+            GH_TRY(in_layout(b, n->inputs[i], wants_blocked(&p, i)));
     if (add)
         GH_TRY(in_layout(b, residual, true));
     gh_step step = {.run = p.accepted ? n->op->blocked->run : n->op->run,
@@ -345,7 +352,7 @@ static gh_status emit(builder *b, uint32_t node, const gh_node *add, uint32_t re
                     .macs = n->op->macs ? n->op->macs(&io) : 0,
                     .inplace = add || (n->op->flags & GH_OP_INPLACE)};
     for (uint32_t i = 0; i < n->ninputs; i++)
-        GH_TRY(add_input(b, n->inputs[i], p.want_blocked >> i & 1, step.packed != NULL && i > 0));
+        GH_TRY(add_input(b, n->inputs[i], wants_blocked(&p, i), step.packed != NULL && i > 0));
     if (add)
         GH_TRY(add_input(b, residual, true, false));
     step.out = plan->noperands;

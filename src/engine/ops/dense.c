@@ -87,8 +87,11 @@ static bool packable(const gh_io *io, const dense_shape *d)
         return false;
     if (!gh_has(io, 2))
         return true;
+    const gh_shape *s = &io->in[2].shape;
     size_t count = 0;
-    return io->in[2].data && gh_shape_count(&count, &io->in[2].shape) && count == (size_t)d->n;
+    bool row =
+        d->n == 1 || (s->rank > 0 && s->dims[s->rank - 1] == d->n); /* n x 1 is a column of rows' biases */
+    return io->in[2].data && row && gh_shape_count(&count, s) && count == (size_t)d->n;
 }
 
 static gh_status pack_dense(gh_prepare *p, const dense_shape *d)
