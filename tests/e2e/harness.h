@@ -63,6 +63,7 @@ Suite *suite_access(void);
 Suite *suite_api(void);
 Suite *suite_commands(void);
 Suite *suite_example(void);
+Suite *suite_train(void);
 /* Sends soak_requests requests and looks at the server's memory. */
 Suite *suite_soak(void);
 extern int soak_requests;

@@ -1,0 +1,176 @@
+/* From pictures to a served model with the real binary: train, SIGHUP, ask. The pictures are pieces of two
+ * photos. */
+#include "e2e/harness.h"
+
+#include "base/file.h"
+#include "image/image.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define A_CLASS 8
+
+static char dir[64];
+static server s;
+static reply r;
+
+static const char *path_of(const char *name)
+{
+    static char paths[8][256];
+    static int next;
+    char *path = paths[next++ % 8];
+    snprintf(path, 256, "%s/%s", dir, name);
+    return path;
+}
+
+/* A square piece of the photo as a JPEG file. */
+static void write_piece(const gh_image *photo, int x, int y, int side, const char *name)
+{
+    gh_image *piece = NULL;
+    gh_buf jpeg = {0};
+    gh_err e = {0};
+    ck_assert_int_eq(gh_image_new(&piece, side, side, &e), GH_OK);
+    for (int row = 0; row < side; row++)
+        memcpy(piece->pixels + (size_t)row * side * 3,
+               photo->pixels + ((size_t)(y + row) * photo->width + x) * 3, (size_t)side * 3);
+    ck_assert_int_eq(gh_jpeg_encode_rgb(&jpeg, piece->pixels, side, side, 90, &e), GH_OK);
+    ck_assert_msg(gh_file_write(path_of(name), jpeg.data, jpeg.len, &e) == GH_OK, "%s", e.text);
+    gh_buf_free(&jpeg);
+    gh_image_free(&piece);
+}
+
+static void write_class(const char *class, const char *file)
+{
+    gh_image_info info;
+    gh_image *image = NULL;
+    gh_err e = {0};
+    char name[64];
+    const gh_buf *bytes = photo(file);
+    ck_assert_int_eq(gh_image_probe(&info, bytes->data, bytes->len, NULL, &e), GH_OK);
+    ck_assert_int_eq(gh_image_decode(&image, bytes->data, bytes->len, &info, 0, 0, &e), GH_OK);
+    snprintf(name, sizeof name, "photos/%s", class);
+    ck_assert_int_eq(gh_dir_make(path_of(name), &e), GH_OK);
+    for (int i = 0; i < A_CLASS; i++) {
+        snprintf(name, sizeof name, "photos/%s/%d.jpg", class, i);
+        write_piece(image, 10 + 20 * i, 5 + 10 * i, 200, name);
+    }
+    gh_image_free(&image);
+}
+
+static void setup(void)
+{
+    gh_err e = {0};
+    strcpy(dir, "/tmp/gharial-train-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(dir));
+    ck_assert_int_eq(gh_dir_make(path_of("models"), &e), GH_OK);
+    write_class("cat", "chelsea.png");
+    write_class("cup", "coffee.png");
+}
+
+static void teardown(void)
+{
+    char command[96];
+    reply_free(&r);
+    snprintf(command, sizeof command, "rm -rf %s", dir);
+    ck_assert_int_eq(system(command), 0);
+}
+
+static void must_train(const char *out, const char *option)
+{
+    gh_buf text = {0}, err = {0};
+    char body[256];
+    snprintf(body, sizeof body, "%s/" REAL, models_dir());
+    int code = run_binary(&text, &err,
+                          ARGS("train", "--data", path_of("photos"), "--out", path_of(out), "--body", body,
+                               "--head", "softmax", "--folds", "2", "--no-cache", "--json", option));
+    ck_assert_msg(code == 0, "exit code %d: %s", code, (const char *)err.data);
+    json_t *o = json_loads((const char *)text.data, 0, NULL);
+    ck_assert_ptr_nonnull(o);
+    ck_assert_double_ge(json_number_value(json_object_get(o, "accuracy")), 0.8);
+    json_decref(o);
+    gh_buf_free(&text);
+    gh_buf_free(&err);
+}
+
+static int classify(const char *target, const char *file)
+{
+    reply_free(&r);
+    ask(&r, s.address, "POST", target, NULL, photo(file)->data, photo(file)->len);
+    return r.status;
+}
+
+static void check_label(const char *target, const char *file, const char *label)
+{
+    ck_assert_int_eq(classify(target, file), 200);
+    json_t *o = reply_json(&r);
+    ck_assert_str_eq(first_label(o), label);
+    json_decref(o);
+}
+
+/* A server that runs takes the new model up, and no request fails meanwhile. */
+START_TEST(test_a_running_server_takes_it_up)
+{
+    server_start(&s, ARGS("--models", path_of("models")));
+    ck_assert_int_eq(classify("/classify?model=pets", "chelsea.png"), 404);
+    must_train("models/pets", NULL);
+    kill(s.pid, SIGHUP);
+    for (int i = 0; i < 200 && classify("/classify?model=pets", "chelsea.png") != 200; i++) {
+        ck_assert_int_eq(r.status, 404);
+        ck_assert_int_eq(classify("/classify?model=" REAL, "coffee.png"), 200);
+        usleep(20000);
+    }
+    check_label("/classify?model=pets", "chelsea.png", "cat");
+    check_label("/classify?model=pets", "coffee.png", "cup");
+    ck_assert_int_eq(server_stop(&s), 0);
+}
+END_TEST
+
+/* A head stored alone stands on the body that is loaded already, in one pass. */
+START_TEST(test_a_head_alone_shares_the_body)
+{
+    must_train("models/pets", "--head-only");
+    server_start(&s, ARGS("--models", path_of("models")));
+    ck_assert_int_eq(classify("/classify?model=" REAL ",pets", "coffee.png"), 200);
+    json_t *o = reply_json(&r), *results = json_object_get(o, "results");
+    ck_assert_uint_eq(json_array_size(results), 2);
+    ck_assert_str_eq(first_label(json_array_get(results, 0)), "espresso");
+    ck_assert_str_eq(first_label(json_array_get(results, 1)), "cup");
+    json_t *time = json_object_get(json_array_get(results, 1), "time_ms");
+    ck_assert_double_eq(json_number_value(json_object_get(time, "decode")), 0);
+    json_decref(o);
+    ck_assert_int_eq(server_stop(&s), 0);
+}
+END_TEST
+
+START_TEST(test_wrong_use_is_told)
+{
+    gh_buf text = {0}, err = {0};
+    ck_assert_int_eq(run_binary(&text, &err, ARGS("train", "--data", path_of("photos"))), 2);
+    ck_assert_ptr_nonnull(strstr((const char *)err.data, "--out"));
+    ck_assert_int_eq(
+        run_binary(&text, &err, ARGS("train", "--data", path_of("nothing"), "--out", path_of("m"))), 1);
+    ck_assert_int_eq(
+        run_binary(&text, &err,
+                   ARGS("train", "--data", path_of("photos"), "--out", path_of("m"), "--balance", "much")),
+        2);
+    gh_buf_free(&text);
+    gh_buf_free(&err);
+}
+END_TEST
+
+Suite *suite_train(void)
+{
+    Suite *suite = suite_create("train");
+    TCase *c = tcase_create("train");
+    tcase_set_timeout(c, 120);
+    tcase_add_unchecked_fixture(c, models_make, NULL);
+    tcase_add_checked_fixture(c, setup, teardown);
+    tcase_add_test(c, test_a_running_server_takes_it_up);
+    tcase_add_test(c, test_a_head_alone_shares_the_body);
+    tcase_add_test(c, test_wrong_use_is_told);
+    suite_add_tcase(suite, c);
+    return suite;
+}
