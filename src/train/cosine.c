@@ -12,12 +12,12 @@
 enum { MOST_PIECES = 16 };
 #define PIECE_BYTES ((size_t)256 << 20) /* bound on the sums of all pieces */
 
-void gh_unit_rows(float *unit, const float *x, const float *mean, size_t n, size_t width)
+void gh_unit_rows(float *unit, const float *x, const gh_standard *s, size_t n, size_t width)
 {
     for (size_t i = 0; i < n; i++, unit += width, x += width) {
         double square = 0;
         for (size_t j = 0; j < width; j++) {
-            float v = mean ? x[j] - mean[j] : x[j];
+            float v = s ? (x[j] - s->mean[j]) * s->inverse[j] : x[j];
             unit[j] = v;
             square += (double)v * v;
         }
@@ -31,7 +31,7 @@ void gh_unit_rows(float *unit, const float *x, const float *mean, size_t n, size
 
 typedef struct sums_job {
     const gh_rows *rows;
-    const float *mean;
+    const gh_standard *standard;
     float *unit;   /* [pieces][width] */
     float *sums;   /* [pieces][classes][width] */
     double *total; /* [pieces][classes] */
@@ -59,17 +59,17 @@ static void sum_pieces(void *arg, int begin, int end, int thread)
         float *unit = j->unit + (size_t)p * d, *sums = j->sums + (size_t)p * classes * d;
         size_t to = gh_piece_start(j->rows->n, j->pieces, p + 1);
         for (size_t i = gh_piece_start(j->rows->n, j->pieces, p); i < to; i++) {
-            gh_unit_rows(unit, j->rows->x + i * d, j->mean, 1, d);
+            gh_unit_rows(unit, j->rows->x + i * d, j->standard, 1, d);
             add_row(j, sums, j->total + (size_t)p * classes, unit, i);
         }
     }
 }
 
-gh_status gh_prototypes(float *prototypes, bool *present, const gh_rows *rows, const float *mean,
+gh_status gh_prototypes(float *prototypes, bool *present, const gh_rows *rows, const gh_standard *s,
                         gh_pool *pool, gh_err *e)
 {
     size_t d = rows->width, classes = rows->classes;
-    sums_job j = {.rows = rows, .mean = mean, .pieces = gh_pieces(rows->n, MOST_PIECES)};
+    sums_job j = {.rows = rows, .standard = s, .pieces = gh_pieces(rows->n, MOST_PIECES)};
     gh_status status = GH_OK;
     while (j.pieces > 1 && (size_t)j.pieces * classes * d * sizeof(float) > PIECE_BYTES)
         j.pieces /= 2;
@@ -122,15 +122,24 @@ uint32_t gh_export_reduce(gh_graph *g, const char *type, const char *name, uint3
     return out;
 }
 
-uint32_t gh_export_unit_rows(gh_graph *g, const char *prefix, uint32_t value, const float *mean, size_t width)
+/* A constant row of `width` numbers that `value` meets in operator `type`. */
+static uint32_t with_row(gh_graph *g, const char *type, const char *prefix, const char *name, const char *row,
+                         uint32_t value, const float *numbers, size_t width)
 {
     char text[64];
     int64_t d = (int64_t)width;
+    snprintf(text, sizeof text, "%s/%s", prefix, row);
+    uint32_t constant = gh_graph_const(g, text, GH_F32, gh_shape_of(1, &d), numbers, true);
+    return named(g, type, prefix, name, (uint32_t[]){value, constant}, 2);
+}
+
+uint32_t gh_export_unit_rows(gh_graph *g, const char *prefix, uint32_t value, const gh_standard *s)
+{
+    char text[64];
     float least = GH_LEAST_LENGTH;
-    if (mean) {
-        snprintf(text, sizeof text, "%s/mean", prefix);
-        uint32_t m = gh_graph_const(g, text, GH_F32, gh_shape_of(1, &d), mean, true);
-        value = named(g, "Sub", prefix, "centred", (uint32_t[]){value, m}, 2);
+    if (s) {
+        value = with_row(g, "Sub", prefix, "centred", "mean", value, s->mean, s->width);
+        value = with_row(g, "Mul", prefix, "standardised", "inverse", value, s->inverse, s->width);
     }
     snprintf(text, sizeof text, "%s/length", prefix);
     uint32_t length = gh_export_reduce(g, "ReduceL2", text, value, true);

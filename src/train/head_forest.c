@@ -66,7 +66,7 @@ static gh_status forest_fit(gh_head **out, const gh_rows *rows, const gh_fit_opt
         status = gh_forest_grow(&h->forest, rows, o->trees ? (uint32_t)o->trees : TREES,
                                 1 + rows->n / ROWS_A_LEAF, o, e);
     if (status) {
-        forest_free(&h->base);
+        forest_free((gh_head *)h);
         return status;
     }
     gh_forest_importances(h->importance, &h->forest);

@@ -1,4 +1,4 @@
-/* Neighbours by cosine, on centred features. Without a number of neighbours: the cosine to each class's
+/* Neighbours by cosine, on standardised features. Without a number of neighbours: the cosine to each class's
  * prototype. With one: every training row votes with weight exp(sharpness * cosine), where the sharpness
  * makes the votes spread over that many rows on average (by their perplexity); this smooth form needs no
  * sorting, so that it exports to Gemm, Softmax and MatMul. */
@@ -19,11 +19,12 @@ enum { CHUNK = 256, MOST_QUERIES = 256 };
 
 typedef struct knn_head {
     gh_head base;
-    int neighbours;           /* 0 = prototypes */
-    float scale;              /* or sharpness */
-    size_t keys;              /* classes, or rows */
-    float *mean, *key, *bias; /* [width], unit rows [keys][width], [keys] added to the scaled cosine */
-    float *share;             /* [keys][classes] votes of each row; NULL for prototypes */
+    int neighbours; /* 0 = prototypes */
+    float scale;    /* or sharpness */
+    size_t keys;    /* classes, or rows */
+    gh_standard standard;
+    float *key, *bias; /* unit rows [keys][width], [keys] added to the scaled cosine */
+    float *share;      /* [keys][classes] votes of each row; NULL for prototypes */
 } knn_head;
 
 static void knn_free(gh_head *head)
@@ -31,7 +32,7 @@ static void knn_free(gh_head *head)
     knn_head *h = (knn_head *)head;
     if (!h)
         return;
-    gh_free(h->mean);
+    gh_standard_free(&h->standard);
     gh_free(h->key);
     gh_free(h->bias);
     gh_free(h->share);
@@ -43,7 +44,7 @@ static void knn_free(gh_head *head)
 static gh_status fit_prototypes(knn_head *h, const gh_rows *rows, gh_pool *pool, gh_err *e)
 {
     bool *present = gh_calloc(rows->classes, sizeof *present);
-    gh_status status = present ? gh_prototypes(h->key, present, rows, h->mean, pool, e)
+    gh_status status = present ? gh_prototypes(h->key, present, rows, &h->standard, pool, e)
                                : gh_fail(e, GH_NOMEM, "no memory for prototypes");
     for (uint32_t c = 0; !status && c < rows->classes; c++)
         h->bias[c] = present[c] ? 0 : ABSENT * PROTOTYPE_SCALE;
@@ -118,7 +119,7 @@ static gh_status fit_neighbours(knn_head *h, const gh_rows *rows, gh_err *e)
         float w = gh_rows_weight(rows, i);
         if (!(w > 0))
             continue;
-        gh_unit_rows(h->key + at * rows->width, rows->x + i * rows->width, h->mean, 1, rows->width);
+        gh_unit_rows(h->key + at * rows->width, rows->x + i * rows->width, &h->standard, 1, rows->width);
         h->bias[at] = logf(w);
         for (uint32_t c = 0; c < rows->classes; c++)
             h->share[at * rows->classes + c] = gh_rows_target(rows, i, c);
@@ -141,18 +142,16 @@ static gh_status allocate(knn_head *h, const gh_rows *rows, gh_err *e)
             "a knn head would carry %zu rows of %zu features; at most %zu MB are accepted. Without "
             "a number of neighbours it carries one row a class",
             h->keys, rows->width, MOST_BYTES >> 20);
-    h->mean = gh_calloc(rows->width, sizeof *h->mean);
     h->key = gh_calloc(h->keys, rows->width * sizeof *h->key);
     h->bias = gh_calloc(h->keys, sizeof *h->bias);
     h->share = h->neighbours ? gh_calloc(h->keys, rows->classes * sizeof *h->share) : NULL;
-    if (!h->mean || !h->key || !h->bias || (h->neighbours && !h->share))
+    if (!h->key || !h->bias || (h->neighbours && !h->share))
         return gh_fail(e, GH_NOMEM, "no memory for a knn head");
     return GH_OK;
 }
 
 static gh_status knn_fit(gh_head **out, const gh_rows *rows, const gh_fit_options *o, gh_err *e)
 {
-    gh_standard standard = {0};
     GH_TRY(gh_rows_check(rows, o->pool, e));
     if (o->neighbours < 0)
         return gh_fail(e, GH_ARG, "%d neighbours; 0 (class prototypes) or more are accepted", o->neighbours);
@@ -162,14 +161,11 @@ static gh_status knn_fit(gh_head **out, const gh_rows *rows, const gh_fit_option
     h->neighbours = o->neighbours;
     gh_status status = allocate(h, rows, e);
     if (!status)
-        status = gh_standard_of(&standard, rows, o->pool, e);
-    if (!status) {
-        memcpy(h->mean, standard.mean, rows->width * sizeof *h->mean);
+        status = gh_standard_of(&h->standard, rows, o->pool, e);
+    if (!status)
         status = h->neighbours ? fit_neighbours(h, rows, e) : fit_prototypes(h, rows, o->pool, e);
-    }
     if (!status && gh_stopped(o))
         status = gh_fail_stopped(e);
-    gh_standard_free(&standard);
     if (status)
         knn_free(&h->base);
     else
@@ -210,7 +206,7 @@ static void predict_chunks(void *arg, int begin, int end, int thread)
     float *unit = j->space + (size_t)thread * j->chunk * (d + h->keys), *z = unit + j->chunk * d;
     for (int b = begin; b < end; b++) {
         size_t from = (size_t)b * j->chunk, n = j->n - from < j->chunk ? j->n - from : j->chunk;
-        gh_unit_rows(unit, j->x + from * d, h->mean, n, d);
+        gh_unit_rows(unit, j->x + from * d, &h->standard, n, d);
         cosines(z, h, unit, n);
         for (size_t i = 0; i < n; i++) {
             float *row = z + i * h->keys, *scores = j->scores + (from + i) * classes;
@@ -258,7 +254,7 @@ static uint32_t export_keys(gh_graph *g, const knn_head *h, uint32_t unit, float
 static uint32_t knn_export(gh_graph *g, const gh_head *head, uint32_t features, float temperature)
 {
     const knn_head *h = (const knn_head *)head;
-    uint32_t unit = gh_export_unit_rows(g, "head", features, h->mean, head->width);
+    uint32_t unit = gh_export_unit_rows(g, "head", features, &h->standard);
     uint32_t z = export_keys(g, h, unit, h->share ? 1 : temperature);
     if (!h->share)
         return z;

@@ -10,7 +10,15 @@
 #include <math.h>
 #include <string.h>
 
-enum { HIDDEN = 128, MOST_HIDDEN = 8192, EPOCHS = 200, MOST_EPOCHS = 100000, PATIENCE = 6, FOLDS = 6 };
+enum {
+    HIDDEN = 128,
+    MOST_HIDDEN = 8192,
+    EPOCHS = 200,
+    MOST_EPOCHS = 100000,
+    PATIENCE = 6,
+    FOLDS = 6,
+    LEAST_STEPS = 16
+};
 #define BLIND_EPOCHS 30 /* where nothing can be held out */
 #define RATE         1e-3f
 #define DECAY        1.0f /* strong: features are many, pictures few */
@@ -80,12 +88,15 @@ static void shuffle(uint32_t *order, size_t n, gh_rng *rng)
     }
 }
 
+/* Once over the first n rows of t->order, or as often as it takes to make LEAST_STEPS steps. */
 static void run_epoch(trainer *t, size_t n, gh_rng *rng)
 {
-    shuffle(t->order, n, rng);
-    for (size_t i = 0; i < n; i += GH_MLP_BATCH) {
-        gh_batch b = gather(t, t->order + i, n - i < GH_MLP_BATCH ? n - i : GH_MLP_BATCH);
-        gh_mlp_step(&t->net, t->gradient, &t->adam, &b, t->space, t->o->pool);
+    for (int steps = 0; steps < LEAST_STEPS;) {
+        shuffle(t->order, n, rng);
+        for (size_t i = 0; i < n; i += GH_MLP_BATCH, steps++) {
+            gh_batch b = gather(t, t->order + i, n - i < GH_MLP_BATCH ? n - i : GH_MLP_BATCH);
+            gh_mlp_step(&t->net, t->gradient, &t->adam, &b, t->space, t->o->pool);
+        }
     }
 }
 

@@ -110,7 +110,7 @@ uint32_t gh_reject_export(gh_graph *g, const gh_reject *r, uint32_t features)
 {
     int64_t dims[2] = {(int64_t)r->width, r->classes};
     float *t = NULL, one = 1;
-    uint32_t unit = gh_export_unit_rows(g, "reject", features, NULL, r->width);
+    uint32_t unit = gh_export_unit_rows(g, "reject", features, NULL);
     uint32_t prototypes = gh_graph_const_f32(g, "reject/prototypes", gh_shape_of(2, dims), &t);
     for (size_t j = 0; t && j < r->width; j++)
         for (uint32_t c = 0; c < r->classes; c++)
