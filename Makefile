@@ -149,9 +149,11 @@ check-inputs: deps-test
 	$(MAKE) photos
 	$(MAKE) vectors
 
-# The fuzz corpora, then each Check program; the unit tests, and so a summary of Check, come last.
+# The fuzz corpora, then every Check program, also when one fails; the unit tests, and so a summary of Check,
+# come last.
 check-run: all $(CHECKS) fuzz
-	$(Q)set -e; for t in $(CHECKS); do echo "== $$t"; BUILD=$(BUILD) $$t; done
+	$(Q)failed=; for t in $(CHECKS); do echo "== $$t"; BUILD=$(BUILD) $$t || failed="$$failed $$t"; done; \
+	[ -z "$$failed" ] || { echo "failed:$$failed" >&2; exit 1; }
 
 check-asan: check-inputs
 	$(MAKE) $(JOBS) BUILD=.build/asan OPT=-O1 SAN="$(ADDRESS)" check-run
