@@ -102,8 +102,7 @@ static gh_status infer_node(builder *b, const gh_node *n)
     gh_io io = io_of(b, n);
     GH_TRY(n->op->infer(&io));
     for (uint32_t i = 0; i < n->noutputs; i++)
-        if (n->outputs[i] != GH_NONE)
-            GH_TRY(check_size(b, n, &b->out[i]));
+        GH_TRY(check_size(b, n, &b->out[i]));
     if (is_known(b, &io))
         GH_TRY(compute_known(b, n));
     for (uint32_t i = 0; i < n->noutputs; i++)
@@ -332,6 +331,8 @@ static gh_status emit(builder *b, uint32_t node, const gh_node *add, uint32_t re
     gh_prepare p;
     load_operands(b, n);
     gh_io io = io_of(b, n);
+    if (n->noutputs > 1) /* one that is left out has a shape, too, and a place */
+        GH_TRY(n->op->infer(&io));
     GH_TRY(choose(b, &p, &io, &b->net->packed[node]));
     GH_ASSERT(p.accepted || !add);
     for (uint32_t i = 0; i < n->ninputs; i++)

@@ -476,6 +476,37 @@ START_TEST(test_a_window_larger_than_the_picture)
 }
 END_TEST
 
+/* One tree, one split, two classes; its labels are left out. */
+START_TEST(test_an_output_left_out)
+{
+    for (unsigned passes = 0; passes <= GH_PASS_ALL; passes++) {
+        gh_err e;
+        start(17);
+        uint32_t x = input("x", GH_F32, 2, NT_DIMS(2, 1)), out[2] = {GH_NONE};
+        uint32_t y = out[1] = gh_graph_value(g, "scores", GH_F32, (gh_shape){.rank = -1});
+        gh_graph_node(g, "TreeEnsembleClassifier", "trees", &x, 1, out, 2);
+        gh_graph_set_domain(g, y, "ai.onnx.ml", 3);
+        gh_graph_set_ints(g, y, "nodes_treeids", NT_DIMS(0, 0, 0), 3);
+        gh_graph_set_ints(g, y, "nodes_nodeids", NT_DIMS(0, 1, 2), 3);
+        gh_graph_set_ints(g, y, "nodes_featureids", NT_DIMS(0, 0, 0), 3);
+        gh_graph_set_ints(g, y, "nodes_truenodeids", NT_DIMS(1, 0, 0), 3);
+        gh_graph_set_ints(g, y, "nodes_falsenodeids", NT_DIMS(2, 0, 0), 3);
+        gh_graph_set_floats(g, y, "nodes_values", (float[]){0.5f, 0, 0}, 3);
+        gh_graph_set_strings(g, y, "nodes_modes", NT_LIST("BRANCH_LEQ", "LEAF", "LEAF"), 3);
+        gh_graph_set_ints(g, y, "class_treeids", NT_DIMS(0, 0), 2);
+        gh_graph_set_ints(g, y, "class_nodeids", NT_DIMS(1, 2), 2);
+        gh_graph_set_ints(g, y, "class_ids", NT_DIMS(0, 1), 2);
+        gh_graph_set_floats(g, y, "class_weights", (float[]){0.25f, 0.75f}, 2);
+        gh_graph_set_ints(g, y, "classlabels_int64s", NT_DIMS(0, 1), 2);
+        nt_run r = opened(y, passes);
+        memcpy(gh_session_input(r.session, 0)->data, (float[]){0, 1}, 8);
+        NT_OK(gh_session_run(r.session, &e), e);
+        ck_assert_mem_eq(gh_session_output(r.session, 0)->data, ((float[]){0.25f, 0, 0, 0.75f}), 16);
+        nt_close(&r);
+    }
+}
+END_TEST
+
 /* Not a number stays one through the activations that compare. */
 START_TEST(test_nan_is_not_hidden)
 {
@@ -529,6 +560,7 @@ Suite *gh_suite_ops(void)
     tcase_add_test(u, test_empty_constants);
     tcase_add_test(u, test_sums_over_nothing);
     tcase_add_test(u, test_a_window_larger_than_the_picture);
+    tcase_add_test(u, test_an_output_left_out);
     tcase_add_test(u, test_nan_is_not_hidden);
     tcase_add_test(u, test_op_table);
     suite_add_tcase(s, u);
