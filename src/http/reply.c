@@ -3,6 +3,7 @@
 #include "http/http.h"
 
 #include "base/mem.h"
+#include "base/utf8.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -116,36 +117,12 @@ const char *gh_reply_find(const gh_http_reply *r, const char *name)
     return NULL;
 }
 
-/* Length of the well-formed UTF-8 sequence at s (Unicode table 3-7), 0 when it is not one. */
-static size_t utf8_length(const unsigned char *s)
-{
-    static const struct {
-        unsigned char first, last, low, high; /* range of the lead byte and of the second byte */
-        size_t len;
-    } rows[] = {
-        {0x00, 0x7f, 0, 0, 1},       {0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3},
-        {0xe1, 0xec, 0x80, 0xbf, 3}, {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3},
-        {0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4},
-    };
-    for (size_t i = 0; i < GH_COUNT(rows); i++) {
-        if (s[0] < rows[i].first || s[0] > rows[i].last)
-            continue;
-        if (rows[i].len > 1 && (s[1] < rows[i].low || s[1] > rows[i].high))
-            return 0;
-        for (size_t k = 2; k < rows[i].len; k++)
-            if ((s[k] & 0xc0) != 0x80)
-                return 0;
-        return rows[i].len;
-    }
-    return 0;
-}
-
 void gh_json_string(gh_buf *out, const char *text)
 {
     const unsigned char *s = (const unsigned char *)text;
     gh_buf_add(out, "\"", 1);
     while (*s) {
-        size_t len = utf8_length(s);
+        size_t len = gh_utf8_length((const char *)s);
         if (len == 0)
             gh_buf_str(out, "\xef\xbf\xbd");
         else if (*s == '"' || *s == '\\')
