@@ -81,33 +81,53 @@ static gh_status check_input(const gh_net *net, const gh_manifest *m, gh_err *e)
     return GH_OK;
 }
 
-gh_status gh_model_output(gh_shape *shape, gh_dtype *type, gh_net *net, int width, int height, gh_err *e)
+gh_status gh_model_output_at(gh_tensor *out, size_t i, gh_net *net, const gh_shape *input, gh_err *e)
 {
-    const gh_shape input = gh_shape_of(4, (int64_t[]){1, 3, height, width});
     gh_plan *plan = NULL;
     gh_session *session = NULL;
-    gh_status status = gh_plan_get(&plan, net, &input, e);
+    gh_status status = gh_plan_get(&plan, net, input, e);
     if (status == GH_OK)
         status = gh_session_new(&session, NULL, e);
     if (status == GH_OK)
         status = gh_session_bind(session, plan, e);
     if (status == GH_OK) {
-        *shape = gh_session_output(session, 0)->shape;
-        *type = gh_session_output(session, 0)->type;
+        const gh_tensor *t = gh_session_output(session, i);
+        *out = (gh_tensor){.type = t->type, .shape = t->shape};
     }
     gh_session_free(&session);
     gh_plan_put(&plan);
     return status;
 }
 
-/* The reject rule reads a second output: one number a picture. */
-static gh_status check_distance(const gh_net *net, const gh_manifest *m, gh_err *e)
+gh_status gh_model_output(gh_shape *shape, gh_dtype *type, gh_net *net, int width, int height, gh_err *e)
 {
-    if (m->reject_distance <= 0 || gh_net_outputs(net) >= 2)
+    const gh_shape input = gh_shape_of(4, (int64_t[]){1, 3, height, width});
+    gh_tensor out = {0};
+    GH_TRY(gh_model_output_at(&out, 0, net, &input, e));
+    *shape = out.shape;
+    *type = out.type;
+    return GH_OK;
+}
+
+gh_status gh_model_check_distance(gh_net *net, const gh_manifest *m, const gh_shape *input, gh_err *e)
+{
+    gh_tensor out = {0};
+    size_t count = 0;
+    char text[80];
+    if (m->reject_distance <= 0)
         return GH_OK;
-    return gh_fail(e, GH_FORMAT,
-                   "model '%s': model.json rejects by distance, but the network has one output only",
-                   m->name);
+    if (gh_net_outputs(net) < 2)
+        return gh_fail(e, GH_FORMAT,
+                       "model '%s': model.json rejects by distance, but the network has one output only",
+                       m->name);
+    GH_TRY(gh_model_output_at(&out, 1, net, input, e));
+    if (out.type != GH_F32 || !gh_shape_count(&count, &out.shape) || count != 1)
+        return gh_fail(
+            e, GH_FORMAT,
+            "model '%s': model.json rejects by distance, but the network's second output is %s %s; "
+            "it has to be one float32",
+            m->name, gh_dtype_name(out.type), gh_shape_text(&out.shape, text, sizeof text));
+    return GH_OK;
 }
 
 static gh_status check_output(gh_net *net, const gh_manifest *m, gh_err *e)
@@ -138,8 +158,10 @@ gh_status gh_model_make(gh_model **out, gh_manifest **manifest, gh_net **net, gh
         status = check_input(*net, *manifest, e);
     if (status == GH_OK)
         status = check_output(*net, *manifest, e);
+    const gh_manifest_input *in = &(*manifest)->input;
+    const gh_shape input = gh_shape_of(4, (int64_t[]){1, 3, in->height, in->width});
     if (status == GH_OK)
-        status = check_distance(*net, *manifest, e);
+        status = gh_model_check_distance(*net, *manifest, &input, e);
     if (status == GH_OK) {
         *m = (gh_model){.manifest = *manifest, .name = name, .net = *net, .state = GH_MODEL_READY, .refs = 1};
         *manifest = NULL;

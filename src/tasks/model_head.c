@@ -78,30 +78,36 @@ static gh_status find_tap(size_t *tap, const gh_model *body, const gh_manifest *
 /* Scores for the features of one picture: as many as there are labels. */
 static gh_status check_net(gh_net *net, const gh_manifest *m, gh_err *e)
 {
-    const gh_shape *in = &gh_net_input(net, 0)->shape;
-    gh_shape one = *in;
-    gh_plan *plan = NULL;
-    gh_session *session = NULL;
+    const gh_value *in = gh_net_input(net, 0);
+    gh_shape one = in->shape;
+    gh_tensor scores = {0};
     size_t count = 0;
-    if (gh_net_inputs(net) != 1 || in->rank != 2 || in->dims[1] < 1)
-        return gh_fail(e, GH_FORMAT, "model '%s': a head takes one input, features of N x width", m->name);
-    if (m->reject_distance > 0 && gh_net_outputs(net) < 2)
-        return gh_fail(e, GH_FORMAT,
-                       "model '%s': model.json rejects by distance, but the head has one output only",
+    if (gh_net_inputs(net) != 1 || in->type != GH_F32 || one.rank != 2 || one.dims[1] < 1)
+        return gh_fail(e, GH_FORMAT, "model '%s': a head takes one input, float32 features of N x width",
                        m->name);
     one.dims[0] = 1;
-    gh_status status = gh_plan_get(&plan, net, &one, e);
-    if (status == GH_OK)
-        status = gh_session_new(&session, NULL, e);
-    if (status == GH_OK)
-        status = gh_session_bind(session, plan, e);
-    if (status == GH_OK &&
-        (!gh_shape_count(&count, &gh_session_output(session, 0)->shape) || count != m->nlabels))
-        status = gh_fail(e, GH_FORMAT, "model '%s': the head gives %zu scores, but model.json has %zu labels",
-                         m->name, count, m->nlabels);
-    gh_session_free(&session);
-    gh_plan_put(&plan);
-    return status;
+    GH_TRY(gh_model_output_at(&scores, 0, net, &one, e));
+    if (scores.type != GH_F32 || !gh_shape_count(&count, &scores.shape) || count != m->nlabels)
+        return gh_fail(e, GH_FORMAT,
+                       "model '%s': the head gives %zu scores of type %s, but model.json has %zu labels",
+                       m->name, count, gh_dtype_name(scores.type), m->nlabels);
+    return gh_model_check_distance(net, m, &one, e);
+}
+
+/* What the body gives at the cut has to be what the head takes: a vector of the same width. */
+static gh_status check_tap(const gh_model *head, const gh_model *body, gh_err *e)
+{
+    const gh_manifest_input *in = &body->manifest->input;
+    const gh_shape picture = gh_shape_of(4, (int64_t[]){1, 3, in->height, in->width});
+    int64_t width = gh_net_input(head->net, 0)->shape.dims[1];
+    gh_tensor t = {0};
+    char text[80];
+    GH_TRY(gh_model_output_at(&t, head->tap, body->net, &picture, e));
+    if (t.type != GH_F32 || t.shape.rank != 2 || t.shape.dims[0] != 1 || t.shape.dims[1] != width)
+        return gh_fail(e, GH_FORMAT, "model '%s' takes %lld features; its body '%s' gives %s %s at '%.60s'",
+                       head->name, (long long)width, body->name, gh_dtype_name(t.type),
+                       gh_shape_text(&t.shape, text, sizeof text), head->manifest->cut);
+    return GH_OK;
 }
 
 static gh_status load_head(gh_model *m, const char *folder, gh_model *body, gh_err *e)
@@ -121,6 +127,8 @@ static gh_status load_head(gh_model *m, const char *folder, gh_model *body, gh_e
         status = check_net(m->net, m->manifest, e);
     if (status == GH_OK)
         status = find_tap(&m->tap, body, m->manifest, e);
+    if (status == GH_OK)
+        status = check_tap(m, body, e);
     return status;
 }
 

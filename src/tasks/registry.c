@@ -18,6 +18,7 @@ struct gh_registry {
     gh_model **models;     /* sorted by name; one reference each */
     char **folders;        /* in the order found, before sorting */
     size_t count;
+    pthread_mutex_t reload; /* one at a time: it reads the old models without the lock above */
 };
 
 /* `text` without the folder's path, because clients see why a model failed. */
@@ -241,6 +242,7 @@ static gh_status open_all(gh_registry **out, gh_registry *old, const char *const
     if (!r)
         return gh_fail(e, GH_NOMEM, "memory ran out at the models");
     pthread_rwlock_init(&r->lock, NULL);
+    pthread_mutex_init(&r->reload, NULL);
     gh_status status = gh_scan_models(&r->folders, &r->count, dirs, ndirs, e);
     if (status == GH_OK) {
         r->models = gh_calloc(r->count, sizeof(gh_model *));
@@ -265,25 +267,33 @@ gh_status gh_registry_open(gh_registry **out, const char *const *dirs, size_t nd
     return open_all(out, NULL, dirs, ndirs, e);
 }
 
-gh_status gh_registry_reload(gh_registry *r, const char *const *dirs, size_t ndirs, gh_err *e)
+/* Exchanges all models of both. */
+static void swap(gh_registry *r, gh_registry *other)
 {
-    gh_registry *fresh = NULL;
-    GH_TRY(open_all(&fresh, r, dirs, ndirs, e));
-    pthread_rwlock_wrlock(&r->lock);
     gh_model **models = r->models;
     char **folders = r->folders;
     size_t count = r->count;
-    r->models = fresh->models;
-    r->folders = fresh->folders;
-    r->count = fresh->count;
+    pthread_rwlock_wrlock(&r->lock);
+    r->models = other->models;
+    r->folders = other->folders;
+    r->count = other->count;
     pthread_rwlock_unlock(&r->lock);
-    fresh->models = models;
-    fresh->folders = folders;
-    fresh->count = count;
-    gh_registry_free(&fresh);
-    return GH_OK;
+    other->models = models;
+    other->folders = folders;
+    other->count = count;
 }
 
+gh_status gh_registry_reload(gh_registry *r, const char *const *dirs, size_t ndirs, gh_err *e)
+{
+    gh_registry *fresh = NULL;
+    pthread_mutex_lock(&r->reload);
+    gh_status status = open_all(&fresh, r, dirs, ndirs, e);
+    if (status == GH_OK)
+        swap(r, fresh);
+    pthread_mutex_unlock(&r->reload);
+    gh_registry_free(&fresh);
+    return status;
+}
 void gh_registry_free(gh_registry **r)
 {
     if (!*r)
@@ -293,6 +303,7 @@ void gh_registry_free(gh_registry **r)
     gh_free((*r)->models);
     gh_scan_free(&(*r)->folders, (*r)->count);
     pthread_rwlock_destroy(&(*r)->lock);
+    pthread_mutex_destroy(&(*r)->reload);
     gh_free(*r);
     *r = NULL;
 }
