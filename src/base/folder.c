@@ -7,7 +7,9 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,6 +42,72 @@ static gh_status split(char **parent, char **name, const char *path, gh_err *e)
     return status;
 }
 
+gh_status gh_folder_name(char **out, const char *path, gh_err *e)
+{
+    char *parent = NULL;
+    gh_status status = split(&parent, out, path, e);
+    gh_free(parent);
+    return status;
+}
+
+/* True when one of the shell patterns names the file. */
+static bool expected(const char *name, const char *const *patterns)
+{
+    for (; *patterns; patterns++)
+        if (fnmatch(*patterns, name, 0) == 0)
+            return true;
+    return false;
+}
+
+/* The first entry that no pattern names, through `stranger`; "" when there is none. */
+static gh_status look_into(char stranger[64], const char *path, const char *const *patterns, gh_err *e)
+{
+    DIR *dir = opendir(path);
+    struct dirent *entry;
+    if (!dir)
+        return gh_fail(e, GH_IO, "'%.200s' cannot be read: %s", path, strerror(errno));
+    while ((entry = readdir(dir))) {
+        struct stat st;
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+            continue;
+        bool file = fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISDIR(st.st_mode);
+        if (!*stranger && (!file || !expected(entry->d_name, patterns)))
+            snprintf(stranger, 64, "%.60s", entry->d_name);
+    }
+    closedir(dir);
+    return GH_OK;
+}
+
+gh_status gh_folder_check(const char *path, const char *const *patterns, gh_err *e)
+{
+    struct stat st;
+    char stranger[64] = "", *parent = NULL, *name = NULL, *own = NULL;
+    GH_TRY(split(&parent, &name, path, e));
+    gh_status status = GH_OK;
+    if (stat(parent, &st) == 0 && S_ISDIR(st.st_mode) && access(parent, W_OK | X_OK) != 0)
+        status = gh_fail(e, GH_IO, "nothing can be written beside '%.200s': %s", path, strerror(errno));
+    else if (!(own = gh_path_join(parent, name))) /* without trailing slashes, which would follow a link */
+        status = gh_fail(e, GH_NOMEM, "memory ran out at a path");
+    else if (lstat(own, &st) != 0) /* nothing there, or its parent is yet to be made */
+        status = errno == ENOENT
+                     ? GH_OK
+                     : gh_fail(e, GH_ARG, "'%.200s' cannot be a folder: %s", path, strerror(errno));
+    else if (!S_ISDIR(st.st_mode))
+        status = gh_fail(e, GH_ARG, "'%.200s' is there and is no folder; it is left as it is", path);
+    else
+        status = look_into(stranger, own, patterns, e);
+    if (!status && *stranger)
+        status =
+            gh_fail(e, GH_ARG,
+                    "the folder '%.200s' holds '%s', which would be lost; name a new folder, or one that "
+                    "a run like this wrote",
+                    path, stranger);
+    gh_free(parent);
+    gh_free(name);
+    gh_free(own);
+    return status;
+}
+
 void gh_folder_remove(const char *path)
 {
     DIR *dir = opendir(path);
@@ -52,22 +120,33 @@ void gh_folder_remove(const char *path)
     rmdir(path);
 }
 
+/* A leftover of the two-step way, "....old", is the only copy when the run died between its steps. */
+static void remove_leftover(const char *path, const char *own)
+{
+    size_t len = strlen(path);
+    bool old = len > 4 && strcmp(path + len - 4, ".old") == 0;
+    if (!old || access(own, F_OK) == 0 || rename(path, own) != 0)
+        gh_folder_remove(path);
+}
+
 /* Staging names end in the process's number: those of processes that are gone are leftovers. */
 static void remove_leftovers(const char *parent, const char *name)
 {
     DIR *dir = opendir(parent);
     struct dirent *entry;
     size_t len = strlen(name);
+    char *own = gh_path_join(parent, name);
     while (dir && (entry = readdir(dir))) {
         const char *n = entry->d_name;
         if (n[0] != '.' || strncmp(n + 1, name, len) != 0 || strncmp(n + 1 + len, ".new-", 5) != 0)
             continue;
         long pid = strtol(n + 6 + len, NULL, 10);
         char *path = pid > 0 && kill((pid_t)pid, 0) != 0 && errno == ESRCH ? gh_path_join(parent, n) : NULL;
-        if (path)
-            gh_folder_remove(path);
+        if (path && own)
+            remove_leftover(path, own);
         gh_free(path);
     }
+    gh_free(own);
     if (dir)
         closedir(dir);
 }

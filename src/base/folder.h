@@ -4,6 +4,13 @@
 
 #include "base/status.h"
 
+/* The last part of a path, trailing slashes aside, in a new string; GH_ARG when it names no folder of its own
+ * (".", "..", "/", ""). */
+GH_MUST_CHECK gh_status gh_folder_name(char **out, const char *path, gh_err *e);
+/* GH_OK when a new folder may take this place: there is nothing, or a folder with no other files than those
+ * that the shell patterns (ended by NULL) name. GH_ARG names what would be lost; GH_IO when nothing can be
+ * written there. */
+GH_MUST_CHECK gh_status gh_folder_check(const char *path, const char *const *patterns, gh_err *e);
 /* Makes an empty folder beside `path`, on the same file system, named .NAME.new-PID; gives its path in a new
  * string. What a run that was killed left there under such a name is removed. */
 GH_MUST_CHECK gh_status gh_folder_stage(char **out, const char *path, gh_err *e);

@@ -2,6 +2,7 @@
  * needs. */
 #include "train/body.h"
 
+#include "base/cpu.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "engine/cut.h"
@@ -78,8 +79,8 @@ static gh_status read_cut(gh_graph **out, uint32_t *value, const char *file, con
     return status;
 }
 
-/* The output's shape for one picture. */
-static gh_status output_shape(gh_shape *out, gh_net *net, const gh_manifest_input *in, gh_err *e)
+/* The output's type and shape for one picture. */
+static gh_status output_shape(gh_tensor *out, gh_net *net, const gh_manifest_input *in, gh_err *e)
 {
     gh_shape shape = gh_shape_of(4, (int64_t[]){1, 3, in->height, in->width});
     gh_session *session = NULL;
@@ -90,13 +91,13 @@ static gh_status output_shape(gh_shape *out, gh_net *net, const gh_manifest_inpu
     if (!status)
         status = gh_session_bind(session, plan, e);
     if (!status)
-        *out = gh_session_output(session, 0)->shape;
+        *out = (gh_tensor){gh_session_output(session, 0)->type, gh_session_output(session, 0)->shape, NULL};
     gh_session_free(&session);
     gh_plan_put(&plan);
     return status;
 }
 
-static gh_status build_net(gh_body *b, const char *cut, int rank, gh_shape *shape, gh_err *e)
+static gh_status build_net(gh_body *b, const char *cut, int rank, gh_tensor *given, gh_err *e)
 {
     gh_graph *g = NULL;
     uint32_t value;
@@ -110,21 +111,25 @@ static gh_status build_net(gh_body *b, const char *cut, int rank, gh_shape *shap
     }
     gh_net_free(&b->net);
     GH_TRY(gh_net_from_graph(&b->net, &g, GH_PASS_ALL, e));
-    return output_shape(shape, b->net, &b->manifest->input, e);
+    return output_shape(given, b->net, &b->manifest->input, e);
 }
 
 static gh_status cut_body(gh_body *b, const char *cut, gh_err *e)
 {
-    gh_shape shape;
+    gh_tensor given;
+    const gh_shape *shape = &given.shape;
     size_t width;
     char text[96];
-    GH_TRY(build_net(b, cut, 2, &shape, e));
-    b->rank = shape.rank;
+    GH_TRY(build_net(b, cut, 2, &given, e));
+    b->rank = shape->rank;
+    if (given.type != GH_F32)
+        return gh_fail(e, GH_UNSUPPORTED, "cut at \"%s\" the body gives %s; features are float32", b->cut,
+                       gh_dtype_name(given.type));
     if (b->rank != 2)
-        GH_TRY(build_net(b, b->cut, b->rank, &shape, e));
-    if (shape.rank != 2 || shape.dims[0] != 1 || !gh_shape_count(&width, &shape) || width == 0)
+        GH_TRY(build_net(b, b->cut, b->rank, &given, e));
+    if (shape->rank != 2 || shape->dims[0] != 1 || !gh_shape_count(&width, shape) || width == 0)
         return gh_fail(e, GH_UNSUPPORTED, "cut at \"%s\" the body gives %s for one picture, not a vector",
-                       b->cut, gh_shape_text(&shape, text, sizeof text));
+                       b->cut, gh_shape_text(shape, text, sizeof text));
     b->width = width;
     return GH_OK;
 }
@@ -137,11 +142,12 @@ static gh_status hash_body(gh_body *b, gh_err *e)
     GH_TRY(gh_map_open(&map, b->file, GH_MAX_MODEL_BYTES, e));
     b->file_hash = gh_hash_bytes(map.data, map.size);
     gh_map_close(&map);
-    int len = snprintf(text, sizeof text, "%.200s|%d|%d|%d|%d|%d|%d|%.9g|%.9g,%.9g,%.9g|%.9g,%.9g,%.9g",
-                       b->cut, b->rank, in->width, in->height, (int)in->order, (int)in->fit, (int)in->filter,
-                       in->crop, (double)in->mean[0], (double)in->mean[1], (double)in->mean[2],
-                       (double)in->scale[0], (double)in->scale[1], (double)in->scale[2]);
-    b->hash = gh_hash_more(b->file_hash, text, (size_t)len < sizeof text ? (size_t)len : sizeof text - 1);
+    int len = snprintf(text, sizeof text, "%s|%d|%d|%d|%d|%d|%d|%.9g|%.9g,%.9g,%.9g|%.9g,%.9g,%.9g",
+                       gh_cpu_level(), b->rank, in->width, in->height, (int)in->order, (int)in->fit,
+                       (int)in->filter, in->crop, (double)in->mean[0], (double)in->mean[1],
+                       (double)in->mean[2], (double)in->scale[0], (double)in->scale[1], (double)in->scale[2]);
+    b->hash = gh_hash_more(gh_hash_more(b->file_hash, b->cut, strlen(b->cut)), text,
+                           (size_t)len < sizeof text ? (size_t)len : sizeof text - 1);
     return GH_OK;
 }
 

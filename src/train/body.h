@@ -14,7 +14,7 @@ typedef struct gh_body {
     int rank;              /* of that value: 4 = its mean over height and width is the feature vector */
     size_t width;          /* features a picture */
     gh_hash file_hash;     /* of model.onnx: what a head stored alone names */
-    gh_hash hash;          /* of file, cut and preprocessing: what cached features belong to */
+    gh_hash hash;          /* of file, cut, preprocessing and CPU level: what cached features belong to */
 } gh_body;
 
 /* Opens a model folder or an ONNX file and cuts it at value `cut` (NULL: the input of its last dense layer).

@@ -159,12 +159,14 @@ gh_status gh_cache_open(gh_cache **out, const char *folder, gh_hash key, size_t 
 {
     char name[GH_HASH_TEXT + sizeof ENDING], text[GH_HASH_TEXT];
     gh_cache *c = gh_calloc(1, sizeof *c);
+    if (!c)
+        return gh_fail(e, GH_NOMEM, "no memory for the feature cache");
+    pthread_mutex_init(&c->lock, NULL);
+    c->fd = -1;
     snprintf(name, sizeof name, "%s" ENDING, gh_hash_text(key, text));
     char *path = gh_path_join(folder, name);
-    gh_status status = c && path ? GH_OK : gh_fail(e, GH_NOMEM, "no memory for the feature cache");
+    gh_status status = path ? GH_OK : gh_fail(e, GH_NOMEM, "no memory for the feature cache");
     if (!status) {
-        pthread_mutex_init(&c->lock, NULL);
-        c->fd = -1;
         c->floats = floats;
         c->record = sizeof(record_head) + floats * sizeof(float);
         c->most = most;

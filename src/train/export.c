@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_SELFTEST_BYTES ((size_t)8 << 20)
 #define SELFTEST_TOLERANCE 0.02
 
 static gh_status no_memory(gh_err *e)
@@ -227,7 +226,7 @@ static gh_status copy_picture(char name[32], gh_buf *bytes, const char *picture,
                               gh_err *e)
 {
     gh_image_info info;
-    GH_TRY(gh_file_read(bytes, picture, MAX_SELFTEST_BYTES, e));
+    GH_TRY(gh_file_read(bytes, picture, GH_MAX_SELFTEST_BYTES, e));
     GH_TRY(gh_image_probe(&info, bytes->data, bytes->len, NULL, e));
     snprintf(name, 32, "selftest.%s",
              info.format == GH_IMAGE_JPEG  ? "jpg"

@@ -3,6 +3,7 @@
 #include "train/features.h"
 
 #include "base/file.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/progress.h"
 #include "train/cache.h"
@@ -224,15 +225,22 @@ static gh_status allocate(job *j, gh_err *e)
     return GH_OK;
 }
 
+/* Without a cache that can be used the features are computed, as if there were none. */
 static gh_status open_cache(job *j, gh_err *e)
 {
     const gh_features_options *o = j->options;
     if (!o->cache)
         return GH_OK;
     uint64_t key[2] = {o->augment, o->augment ? o->seed : 0};
-    return gh_cache_open(&j->cache, o->cache, gh_hash_more(j->body->hash, key, sizeof key),
-                         (size_t)j->f->views * j->f->width, o->cache_bytes ? o->cache_bytes : DEFAULT_CACHE,
-                         e);
+    gh_err why = {0};
+    gh_status status = gh_cache_open(&j->cache, o->cache, gh_hash_more(j->body->hash, key, sizeof key),
+                                     (size_t)j->f->views * j->f->width,
+                                     o->cache_bytes ? o->cache_bytes : DEFAULT_CACHE, &why);
+    if (status == GH_NOMEM)
+        return gh_fail(e, status, "%s", why.text);
+    if (status)
+        gh_log(GH_LOG_WARN, "features are not kept: %s", why.text);
+    return GH_OK;
 }
 
 static gh_status make(job *j, gh_err *e)
@@ -246,8 +254,8 @@ static gh_status make(job *j, gh_err *e)
         return gh_fail(e, j->status, "%s", j->err.text);
     compact(j);
     if (j->data->nexamples > 0 && j->f->rows == 0)
-        return gh_fail(e, GH_FORMAT, "none of the %u pictures could be read; the first: %s",
-                       j->data->nexamples, j->f->problems[0] ? j->f->problems[0] : "?");
+        return gh_fail(e, GH_FORMAT, "none of the %u pictures can be used; the first: %s", j->data->nexamples,
+                       j->f->problems[0] ? j->f->problems[0] : "?");
     return GH_OK;
 }
 

@@ -17,29 +17,6 @@ static double seconds_since(uint64_t start)
 
 /* ---- data ---- */
 
-/* What cannot be learned from is refused before an hour of work. Only pictures that are trained on count. */
-static gh_status check_set(const gh_train_run *r)
-{
-    const gh_trainset *t = r->set;
-    uint32_t *count = gh_calloc(t->nclasses + 1u, sizeof *count);
-    gh_status status = count ? GH_OK : gh_train_no_memory(r);
-    for (uint32_t i = 0; !status && i < t->nexamples; i++)
-        if (t->examples[i].split != GH_SPLIT_TEST && t->examples[i].twin == i)
-            count[t->examples[i].label]++;
-    if (!status && t->nclasses < 2)
-        status =
-            gh_fail(r->e, GH_FORMAT, "the data have one class only (%.60s); a head tells at least two apart",
-                    t->nclasses ? t->classes[0] : "none");
-    for (uint32_t c = 0; !status && c < t->nclasses; c++)
-        if (count[c] < 2)
-            status = gh_fail(r->e, GH_FORMAT,
-                             "class %.60s has %u different picture%s; at least 2 are needed, one to learn "
-                             "and one to check",
-                             t->classes[c], count[c], count[c] == 1 ? "" : "s");
-    gh_free(count);
-    return status;
-}
-
 /* Folds where the data name no validation part; else that part is held out once. */
 static gh_status make_split(gh_train_run *r)
 {
@@ -86,16 +63,17 @@ static gh_status load(gh_train_run *r)
                                     .progress = !o->quiet,
                                     .stop = o->stop};
     GH_TRY(gh_body_open(&r->body, o->body, o->cut, r->e));
+    GH_TRY(gh_train_check_body(r));
     GH_TRY(gh_trainset_open(&r->set, o->data, &set, r->e));
     for (uint32_t i = 0; i < r->set->nproblems; i++)
         gh_log(GH_LOG_WARN, "%s", r->set->problems[i]);
-    GH_TRY(check_set(r));
     keep_twins_together(r);
-    size_t bytes = (size_t)r->set->nexamples * gh_views_count(o->augment) * r->body->width * sizeof(float);
+    GH_TRY(gh_train_check_set(r));
+    GH_TRY(gh_train_check_memory(r));
     if (!o->quiet)
-        fprintf(stderr, "%u pictures, %u classes; body %s cut at %s: %zu features; they take %.0f MB\n",
+        fprintf(stderr, "%u pictures, %u classes; body %s cut at %s: %zu features; takes about %.0f MB\n",
                 r->set->nexamples, r->set->nclasses, r->body->manifest->name, r->body->cut, r->body->width,
-                (double)bytes / 1048576);
+                gh_train_memory(r) / 1048576);
     uint64_t start = gh_now_ns();
     GH_TRY(gh_features_make(&r->features, r->body, r->set, &features, r->e));
     r->features_ns = gh_now_ns() - start;
@@ -103,7 +81,9 @@ static gh_status load(gh_train_run *r)
         gh_log(GH_LOG_WARN, "%s", r->features->problems[i]);
     if (o->strict && r->features->failed)
         return gh_fail(r->e, GH_FORMAT, "%u pictures cannot be used; the first: %s", r->features->failed,
-                       r->features->problems[0]);
+                       r->features->problems[0] ? r->features->problems[0] : "?");
+    if (r->features->failed)
+        GH_TRY(gh_train_check_set(r));
     GH_TRY(make_split(r));
     r->data.set = r->set;
     r->data.features = r->features;
@@ -161,10 +141,7 @@ static gh_status try_head(gh_train_run *r, const gh_head_type *type)
 static gh_status choose_head(gh_train_run *r)
 {
     if (strcmp(r->o->head, "auto") != 0) {
-        const gh_head_type *type = gh_head_type_find(r->o->head);
-        return type
-                   ? try_head(r, type)
-                   : gh_fail(r->e, GH_ARG, "head '%.40s' is not known; see gharial train --help", r->o->head);
+        return try_head(r, gh_head_type_find(r->o->head));
     }
     for (size_t i = 0; gh_head_types[i] && r->ncandidates < MOST_HEADS; i++)
         GH_TRY(try_head(r, gh_head_types[i]));
@@ -199,6 +176,7 @@ static gh_status fit_final(gh_train_run *r)
 
 static gh_status run_all(gh_train_run *r)
 {
+    GH_TRY(gh_train_check_options(r));
     GH_TRY(load(r));
     GH_TRY(choose_head(r));
     GH_TRY(gh_train_calibrate(r));
@@ -227,5 +205,6 @@ gh_status gh_train_classify(gh_train_summary *out, const gh_train_options *o, gh
     gh_trainset_free(&r.set);
     gh_body_free(&r.body);
     gh_free(r.fold);
+    gh_free(r.name);
     return status;
 }

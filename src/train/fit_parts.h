@@ -13,6 +13,7 @@
 typedef struct gh_train_run {
     const gh_train_options *o;
     gh_train_summary *summary;
+    char *name; /* of the model: the last part of o->out */
     gh_body *body;
     gh_trainset *set;
     gh_features *features;
@@ -44,6 +45,15 @@ static inline bool gh_train_stopped(const gh_train_run *r)
 {
     return r->o->stop && *r->o->stop;
 }
+
+/* fit_check.c. The head's name, the model's name (into r->name), and whether the folder may be written. */
+GH_MUST_CHECK gh_status gh_train_check_options(gh_train_run *r);
+GH_MUST_CHECK gh_status gh_train_check_body(const gh_train_run *r);
+/* Bytes that the run takes at its peak, about; an error when the machine does not have them. */
+double gh_train_memory(const gh_train_run *r);
+GH_MUST_CHECK gh_status gh_train_check_memory(const gh_train_run *r);
+/* That each class has enough pictures; asked again once it is known which of them are usable. */
+GH_MUST_CHECK gh_status gh_train_check_set(const gh_train_run *r);
 
 /* fit_score.c. Metrics of held-out scores; `temperature` has one a fold, NULL = 1. */
 GH_MUST_CHECK gh_status gh_train_measure(gh_metrics **out, const gh_heldout *h, const float *temperature,

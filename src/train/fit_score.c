@@ -1,10 +1,12 @@
 /* What the held-out scores say: metrics, temperature, reject threshold, mistakes, learning curve, test part.
  */
 #include "base/mem.h"
+#include "train/export.h"
 #include "train/fit_parts.h"
 
 #include <math.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* Share of held-out pictures that the reject rule may turn away: a little under the 5 % that it promises for
  * unseen ones, because the threshold is itself an estimate. */
@@ -106,7 +108,15 @@ void gh_train_mistakes(gh_train_run *r)
     }
 }
 
-/* The held-out picture that the head is most sure of, and right: it becomes the self-test. */
+static bool can_be_copied(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 &&
+           (uint64_t)st.st_size <= GH_MAX_SELFTEST_BYTES;
+}
+
+/* The held-out picture that the head is most sure of, and right: it becomes the self-test, if it is not huge.
+ */
 const char *gh_train_best_picture(const gh_train_run *r)
 {
     const gh_heldout *h = r->heldout;
@@ -115,7 +125,7 @@ const char *gh_train_best_picture(const gh_train_run *r)
     for (size_t i = 0; i < h->n; i++) {
         uint32_t c = argmax(h->logits + i * h->classes, h->classes);
         float p = c == h->label[i] ? probability(r, i, c) : 0;
-        if (p > most) {
+        if (p > most && can_be_copied(r->set->examples[h->example[i]].path)) {
             most = p;
             best = r->set->examples[h->example[i]].path;
         }

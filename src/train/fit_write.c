@@ -6,7 +6,6 @@
 #include "train/fit_parts.h"
 
 #include <stdio.h>
-#include <string.h>
 
 static double seconds_since(uint64_t start)
 {
@@ -26,12 +25,6 @@ static const char *augment_name(unsigned a)
     return names[a & 7];
 }
 
-static const char *last_part(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash && slash[1] ? slash + 1 : path;
-}
-
 static gh_status write_folder(gh_train_run *r)
 {
     const gh_train_options *o = r->o;
@@ -44,7 +37,7 @@ static gh_status write_folder(gh_train_run *r)
                    .temperature = (float)r->temperature,
                    .reject_threshold = r->reject_threshold,
                    .head_only = o->head_only,
-                   .name = last_part(o->out),
+                   .name = r->name,
                    .head_details = r->details,
                    .selftest_picture = gh_train_best_picture(r),
                    .metrics = r->metrics,

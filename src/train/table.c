@@ -84,6 +84,9 @@ static int find_column(char *const *fields, int n, const char *const *names, int
 static gh_status read_vote_columns(table *t, char *const *fields, int n, gh_err *e)
 {
     gh_dataset *d = t->d;
+    if (n == MAX_FIELDS)
+        return gh_fail(e, GH_LIMIT, "%.200s: columns of votes are taken up to %d columns in all", t->file,
+                       MAX_FIELDS - 1);
     d->voted = gh_arena_array(d->arena, (size_t)n + 1, sizeof *d->voted);
     if (!d->voted)
         return gh_fail(e, GH_NOMEM, "memory ran out at %.200s", t->file);

@@ -4,15 +4,17 @@
 
 #include "base/file.h"
 #include "base/mem.h"
-#include "base/rng.h"
+#include "base/utf8.h"
 #include "engine/symbols.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define ARENA_LIMIT       ((size_t)8 << 30)
 #define MAX_PICTURE_BYTES ((size_t)256 << 20)
+#define MAX_LABEL_BYTES   256 /* as the manifest reads them */
 
 static gh_status no_memory(gh_err *e)
 {
@@ -24,7 +26,8 @@ static gh_status no_memory(gh_err *e)
 typedef struct hasher {
     const gh_dataset *list;
     gh_hash *hash;
-    gh_err *errors; /* of each file; status GH_OK = read */
+    char **problem; /* of each file; NULL = read */
+    _Atomic bool no_memory;
 } hasher;
 
 static void hash_files(void *arg, int begin, int end, int thread)
@@ -33,11 +36,14 @@ static void hash_files(void *arg, int begin, int end, int thread)
     (void)thread;
     for (int i = begin; i < end; i++) {
         gh_map map = {0};
-        h->errors[i].status = gh_map_open(&map, h->list->samples[i].path, MAX_PICTURE_BYTES, &h->errors[i]);
-        if (h->errors[i].status == GH_OK && map.size == 0)
-            gh_fail(&h->errors[i], GH_FORMAT, "%.300s is empty", h->list->samples[i].path);
-        if (h->errors[i].status == GH_OK)
+        gh_err e = {0};
+        gh_status status = gh_map_open(&map, h->list->samples[i].path, MAX_PICTURE_BYTES, &e);
+        if (status == GH_OK && map.size == 0)
+            status = gh_fail(&e, GH_FORMAT, "%.300s is empty", h->list->samples[i].path);
+        if (status == GH_OK)
             h->hash[i] = gh_hash_bytes(map.data, map.size);
+        else if (!(h->problem[i] = gh_strdup(e.text)))
+            h->no_memory = true;
         gh_map_close(&map);
     }
 }
@@ -86,6 +92,18 @@ static int by_name(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
+/* A class's name becomes a label of the manifest: what that does not take is refused before the work. */
+static gh_status check_names(const builder *b)
+{
+    for (size_t i = 0; i < b->classes.cap; i++) {
+        const gh_symbol *s = &b->classes.slots[i];
+        if (s->name && (!gh_utf8_ok(s->name) || s->len > MAX_LABEL_BYTES))
+            return gh_fail(b->e, GH_FORMAT, "the name of class \"%.60s\" %s", s->name,
+                           s->len > MAX_LABEL_BYTES ? "is longer than 256 bytes" : "is not UTF-8 text");
+    }
+    return GH_OK;
+}
+
 /* Class names: the votes' columns, or every label, sorted. */
 static gh_status name_classes(builder *b)
 {
@@ -99,6 +117,7 @@ static gh_status name_classes(builder *b)
     if (t->nclasses > GH_MAX_CLASSES || (b->list->nvoted && t->nclasses != b->list->nvoted))
         return gh_fail(b->e, GH_LIMIT, "%u classes; up to %d with different names are taken", t->nclasses,
                        GH_MAX_CLASSES);
+    GH_TRY(check_names(b));
     t->classes = gh_arena_array(t->arena, t->nclasses + 1u, sizeof *t->classes);
     if (!t->classes)
         return no_memory(b->e);
@@ -176,13 +195,12 @@ static gh_status add_example(builder *b, const gh_sample *s, gh_hash hash)
 static gh_status build(builder *b, const hasher *h)
 {
     gh_trainset *t = b->t;
-    GH_TRY(name_classes(b));
     t->examples = gh_calloc(b->list->count + 1, sizeof *t->examples);
     if (!t->examples)
         return no_memory(b->e);
     for (size_t i = 0; i < b->list->count; i++) {
-        if (h->errors[i].status)
-            GH_TRY(add_problem(b, h->errors[i].text));
+        if (h->problem[i])
+            GH_TRY(add_problem(b, h->problem[i]));
         else
             GH_TRY(add_example(b, &b->list->samples[i], h->hash[i]));
     }
@@ -197,17 +215,20 @@ static gh_status read_list(builder *b, const gh_trainset_options *options)
     hasher h = {.list = b->list};
     if (b->list->count > GH_MAX_EXAMPLES)
         return gh_fail(b->e, GH_LIMIT, "%zu pictures; up to %u are taken", b->list->count, GH_MAX_EXAMPLES);
+    GH_TRY(name_classes(b));
     h.hash = gh_calloc(b->list->count + 1, sizeof *h.hash);
-    h.errors = gh_calloc(b->list->count + 1, sizeof *h.errors);
+    h.problem = gh_calloc(b->list->count + 1, sizeof *h.problem);
     gh_status status = GH_OK;
-    if (!h.hash || !h.errors) {
+    if (!h.hash || !h.problem) {
         status = no_memory(b->e);
     } else {
         gh_pool_for(options->pool, (int)b->list->count, hash_files, &h);
-        status = build(b, &h);
+        status = h.no_memory ? no_memory(b->e) : build(b, &h);
     }
+    for (size_t i = 0; h.problem && i < b->list->count; i++)
+        gh_free(h.problem[i]);
     gh_free(h.hash);
-    gh_free(h.errors);
+    gh_free(h.problem);
     return status;
 }
 

@@ -16,10 +16,22 @@ static gh_status no_memory(gh_err *e)
 
 /* ---- rows ---- */
 
-/* Share of class c in example x: its vote, or 1 for its label. */
-static double share(const gh_example *x, uint32_t c)
+/* Adds the share of each class in example x: its vote, or 1 for its label. */
+static void add_shares(double *sum, const gh_example *x, uint32_t classes)
 {
-    return x->votes ? x->votes[c] : x->label == c;
+    if (classes && !x->votes)
+        sum[x->label] += 1;
+    for (uint32_t c = 0; x->votes && c < classes; c++)
+        sum[c] += x->votes[c];
+}
+
+/* The weight of example x: of its class, or the mean over its votes. */
+static double weight_of(const gh_example *x, const double *weight, uint32_t classes)
+{
+    double w = x->votes ? 0 : weight[x->label];
+    for (uint32_t c = 0; x->votes && c < classes; c++)
+        w += x->votes[c] * weight[c];
+    return w;
 }
 
 /* Weight of each class so that rare ones count: n / (classes * n_c), or its square root; mean 1 over the
@@ -31,8 +43,7 @@ static void class_weights(double *weight, const gh_task_data *d, const bool *kee
     for (uint32_t c = 0; c < classes; c++)
         weight[c] = 0;
     for (uint32_t i = 0; i < d->set->nexamples; i++)
-        for (uint32_t c = 0; keep[i] && c < classes; c++)
-            weight[c] += share(&d->set->examples[i], c);
+        add_shares(weight, &d->set->examples[i], keep[i] ? classes : 0);
     for (uint32_t c = 0; c < classes; c++)
         total += weight[c];
     for (uint32_t c = 0; c < classes; c++) {
@@ -81,11 +92,8 @@ static void fill_rows(gh_rows *r, const gh_task_data *d, const bool *keep, bool 
         ((uint32_t *)r->fold)[at] = inner[f->sample[row]];
         if (r->votes)
             memcpy((float *)r->votes + at * r->classes, x->votes, r->classes * sizeof(float));
-        double w = 0;
-        for (uint32_t c = 0; r->weight && c < r->classes; c++)
-            w += share(x, c) * weight[c];
         if (r->weight)
-            ((float *)r->weight)[at] = (float)w;
+            ((float *)r->weight)[at] = (float)weight_of(x, weight, r->classes);
         at++;
     }
 }
@@ -235,7 +243,7 @@ static gh_status run_fold(gh_heldout *h, const gh_task_data *d, const gh_head_ty
         keep[i] = (!d->use || d->use[i]) && d->fold[i] == fold;
     if (!status)
         status = gh_rows_gather(&held, d, keep, false, e);
-    if (!status)
+    if (!status && held.n > 0) /* more folds than pictures */
         status = score_fold(h, d, type, fold, &train, &held, e);
     gh_rows_free(&train);
     gh_rows_free(&held);

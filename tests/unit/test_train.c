@@ -5,11 +5,14 @@
 #include "base/file.h"
 #include "base/folder.h"
 #include "base/mem.h"
+#include "engine/onnx.h"
 #include "tasks/run.h"
 #include "train/cache.h"
 #include "train/fit.h"
 #include "unit/tiny.h"
 
+#include <fcntl.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -403,6 +406,253 @@ START_TEST(test_the_second_run_takes_features_from_the_cache)
 }
 END_TEST
 
+static void must_refuse(gh_status status, const char *says)
+{
+    gh_status got = train();
+    ck_assert_msg(got == status && strstr(e.text, says), "%d: %s", got, e.text);
+}
+
+/* What would fail when all the work is done is refused before it begins: no cache is made. */
+START_TEST(test_a_bad_out_is_refused_at_once)
+{
+    char path[300], slash[310];
+    struct stat st;
+    o.cache = cache;
+    snprintf(path, sizeof path, "%s", tiny_path("models/a name"));
+    o.out = path;
+    must_refuse(GH_ARG, "a name has 1 to 64 letters");
+    o.out = ".";
+    must_refuse(GH_ARG, "no name for a folder");
+    o.out = data; /* folders in it */
+    must_refuse(GH_ARG, "which would be lost");
+    tiny_text("models/own/notes.txt", "mine");
+    snprintf(path, sizeof path, "%s", tiny_path("models/own"));
+    o.out = path;
+    must_refuse(GH_ARG, "holds 'notes.txt'");
+    snprintf(path, sizeof path, "%s", tiny_path("link"));
+    ck_assert_int_eq(symlink(data, path), 0);
+    snprintf(slash, sizeof slash, "%s/", path);
+    o.out = slash;
+    must_refuse(GH_ARG, "is no folder");
+    ck_assert_int_ne(stat(cache, &st), 0);
+    ck_assert_int_eq(stat(tiny_path("models/own/notes.txt"), &st), 0);
+}
+END_TEST
+
+START_TEST(test_a_slash_at_the_end_is_no_part_of_the_name)
+{
+    char slash[300];
+    snprintf(slash, sizeof slash, "%s//", out);
+    o.out = slash;
+    must_train();
+    must_train(); /* a run's own folder may be replaced */
+    gh_model *m = NULL;
+    ck_assert_msg(gh_model_open(&m, out, true, &e) == GH_OK, "%s", e.text);
+    ck_assert_str_eq(m->name, "mine");
+    gh_model_put(&m);
+}
+END_TEST
+
+/* The two-step way was killed between its steps: the only copy comes back instead of being swept away. */
+START_TEST(test_the_only_copy_is_no_leftover)
+{
+    char *staged = NULL;
+    struct stat st;
+    tiny_text("models/.mine.new-2147483000.old/model.json", "{}");
+    ck_assert_msg(gh_folder_stage(&staged, out, &e) == GH_OK, "%s", e.text);
+    gh_folder_remove(staged);
+    gh_free(staged);
+    ck_assert_int_eq(stat(tiny_path("models/mine/model.json"), &st), 0);
+}
+END_TEST
+
+START_TEST(test_names_of_classes_are_utf8)
+{
+    tiny_picture("d/\xff\xfe/1.png", 9, 9, 1, 2, 3);
+    o.cache = cache;
+    must_refuse(GH_FORMAT, "is not UTF-8 text");
+}
+END_TEST
+
+/* Broken pictures count for nothing once it is known that they are broken. */
+START_TEST(test_a_class_of_broken_pictures)
+{
+    tiny_text("d/lost/1.png", "no picture at all");
+    tiny_text("d/lost/2.png", "none either");
+    must_refuse(GH_FORMAT, "class lost has 0 different pictures");
+}
+END_TEST
+
+START_TEST(test_a_class_in_the_validation_part_alone)
+{
+    char parts[300];
+    tiny_picture("p/train/warm/1.png", 9, 9, 200, 1, 1);
+    tiny_picture("p/train/grey/1.png", 9, 9, 100, 100, 100);
+    tiny_picture("p/val/warm/1.png", 9, 9, 201, 1, 1);
+    tiny_picture("p/val/cold/1.png", 9, 9, 1, 1, 200);
+    snprintf(parts, sizeof parts, "%s", tiny_path("p"));
+    o.data = parts;
+    must_refuse(GH_FORMAT, "class cold has 0 different pictures to learn from");
+}
+END_TEST
+
+/* Fewer pictures than folds, for every head. */
+START_TEST(test_two_pictures_a_class)
+{
+    char name[64], few[300];
+    for (int i = 0; i < 2; i++) {
+        snprintf(name, sizeof name, "few/warm/%d.png", i);
+        tiny_picture(name, 9, 9, 200 + i, 60, 20);
+        snprintf(name, sizeof name, "few/cold/%d.png", i);
+        tiny_picture(name, 9, 9, 20, 60, 200 + i);
+    }
+    snprintf(few, sizeof few, "%s", tiny_path("few"));
+    o.data = few;
+    o.report = true;
+    o.trees = 10;
+    o.folds = 100;
+    for (size_t i = 0; gh_head_types[i]; i++) {
+        o.head = gh_head_types[i]->name;
+        must_train();
+        ck_assert_uint_eq(s.accuracy.count, 4);
+        ck_assert(isfinite(s.ece_after) && isfinite(s.temperature) && s.temperature > 0);
+    }
+}
+END_TEST
+
+/* Votes of one person only are labels; balancing goes by votes. */
+START_TEST(test_votes_for_one_class_only)
+{
+    char table[300];
+    gh_buf text = {0};
+    gh_buf_str(&text, "path,warm,cold\n");
+    for (int i = 0; i < A_CLASS; i++)
+        gh_buf_printf(&text, "d/warm/%d.png,%d,0\nd/cold/%d.png,0,%d\n", i, i < 6 ? 1 : 3, i, i < 6 ? 2 : 1);
+    tiny_file("votes.csv", text.data, text.len);
+    gh_buf_free(&text);
+    snprintf(table, sizeof table, "%s", tiny_path("votes.csv"));
+    o.data = table;
+    o.trees = 10;
+    for (gh_balance b = GH_BALANCE_NONE; b <= GH_BALANCE_WEIGHTS; b++)
+        for (size_t i = 0; gh_head_types[i]; i++) {
+            o.balance = b;
+            o.head = gh_head_types[i]->name;
+            must_train();
+            check_answer(out, 205, 70, 25, "warm");
+        }
+}
+END_TEST
+
+START_TEST(test_more_columns_of_votes_than_are_read)
+{
+    char table[300];
+    gh_buf text = {0};
+    gh_buf_str(&text, "path");
+    for (int i = 0; i < 70; i++)
+        gh_buf_printf(&text, ",c%d", i);
+    gh_buf_str(&text, "\n");
+    tiny_file("wide.csv", text.data, text.len);
+    gh_buf_free(&text);
+    snprintf(table, sizeof table, "%s", tiny_path("wide.csv"));
+    o.data = table;
+    must_refuse(GH_LIMIT, "columns of votes");
+}
+END_TEST
+
+/* A cache that cannot be made costs time, not the run; one that another process holds is read. */
+START_TEST(test_a_cache_that_cannot_be_used)
+{
+    char inside[300];
+    tiny_text("file", "x");
+    snprintf(inside, sizeof inside, "%s", tiny_path("file/cache"));
+    o.cache = inside;
+    must_train();
+}
+END_TEST
+
+START_TEST(test_two_hold_the_cache)
+{
+    gh_cache *first = NULL, *second = NULL;
+    gh_hash key = {1, 2}, a = {3, 4}, b = {5, 6};
+    float record[3] = {1, 2, 3};
+    ck_assert_int_eq(gh_cache_open(&first, cache, key, 3, 1 << 20, &e), GH_OK);
+    gh_cache_add(first, a, record);
+    ck_assert_int_eq(gh_cache_open(&second, cache, key, 3, 1 << 20, &e), GH_OK);
+    ck_assert_ptr_nonnull(gh_cache_find(second, a));
+    gh_cache_add(second, b, record); /* kept by nobody */
+    gh_cache_add(first, b, record);
+    gh_cache_close(&second);
+    gh_cache_close(&first);
+    ck_assert_int_eq(gh_cache_open(&first, cache, key, 3, 1 << 20, &e), GH_OK);
+    ck_assert_ptr_nonnull(gh_cache_find(first, a));
+    ck_assert_ptr_nonnull(gh_cache_find(first, b));
+    gh_cache_close(&first);
+}
+END_TEST
+
+START_TEST(test_the_cache_without_memory)
+{
+    gh_cache *c = NULL;
+    for (int i = 0; i < 30; i++) {
+        gh_mem_fail_after(i);
+        gh_status status = gh_cache_open(&c, cache, (gh_hash){1, 2}, 3, 1 << 20, &e);
+        gh_mem_fail_after(-1);
+        ck_assert_int_eq(status, c ? GH_OK : status);
+        gh_cache_close(&c);
+        ck_assert_int_ge(fcntl(0, F_GETFD), 0); /* standard input is not the cache's to close */
+    }
+}
+END_TEST
+
+/* A body whose cut gives a picture, numbers that are no floats, or no numbers at all. */
+static void cut_body(const char *folder, const char *type, gh_dtype to, float scale)
+{
+    char name[64];
+    gh_graph *g = tiny_graph();
+    uint32_t x = g->inputs[0], v;
+    float *factor = NULL, *w = NULL;
+    g->noutputs = 0;
+    uint32_t in[2] = {x, gh_graph_const_f32(g, "factor", gh_shape_of(0, NULL), &factor)};
+    *factor = scale;
+    v = gh_graph_op(g, "Mul", "big", in, 2);
+    v = gh_graph_op(g, type, "odd", &v, 1);
+    if (to)
+        gh_graph_set_int(g, v, "to", to);
+    if (to && to != GH_F32) {
+        uint32_t back = gh_graph_op(g, "Cast", "back", &v, 1);
+        gh_graph_set_int(g, back, "to", GH_F32);
+        v = back;
+    }
+    v = gh_graph_op(g, "GlobalAveragePool", "pooled2", &v, 1);
+    v = gh_graph_op(g, "Flatten", "flat2", &v, 1);
+    in[0] = v;
+    in[1] = gh_graph_const_f32(g, "dense2", gh_shape_of(2, (int64_t[]){3, TINY_CLASSES}), &w);
+    memset(w, 0, 3 * TINY_CLASSES * sizeof *w);
+    v = gh_graph_op(g, "Gemm", "logits2", in, 2);
+    gh_graph_output(g, v);
+    ck_assert_msg(gh_graph_check(g, &e) == GH_OK, "%s", e.text);
+    tiny_text("odd/model.json", tiny_manifest("odd", ""));
+    snprintf(name, sizeof name, "%s", tiny_path("odd/model.onnx"));
+    ck_assert_msg(gh_onnx_write(g, tiny_path("odd/model.onnx"), &e) == GH_OK, "%s", e.text);
+    gh_graph_free(&g);
+    snprintf(body, sizeof body, "%s", tiny_path(folder));
+}
+
+START_TEST(test_cuts_that_give_no_features)
+{
+    cut_body("odd", "Relu", GH_UNKNOWN, 1);
+    o.cut = "odd";
+    must_train(); /* four dimensions are pooled in a whole model */
+    o.head_only = true;
+    must_refuse(GH_UNSUPPORTED, "--head-only needs a cut that gives a vector");
+    o.head_only = false;
+    cut_body("odd", "Cast", GH_U8, 255);
+    must_refuse(GH_UNSUPPORTED, "gives uint8; features are float32");
+    cut_body("odd", "Reciprocal", GH_UNKNOWN, 0);
+    must_refuse(GH_FORMAT, "a feature that is not a number");
+}
+END_TEST
+
 Suite *gh_suite_train(void)
 {
     Suite *suite = suite_create("train");
@@ -423,6 +673,19 @@ Suite *gh_suite_train(void)
     tcase_add_test(c, test_the_data_own_split_is_kept);
     tcase_add_test(c, test_the_cache_is_used_and_survives_a_cut);
     tcase_add_test(c, test_the_second_run_takes_features_from_the_cache);
+    tcase_add_test(c, test_a_bad_out_is_refused_at_once);
+    tcase_add_test(c, test_a_slash_at_the_end_is_no_part_of_the_name);
+    tcase_add_test(c, test_the_only_copy_is_no_leftover);
+    tcase_add_test(c, test_names_of_classes_are_utf8);
+    tcase_add_test(c, test_a_class_of_broken_pictures);
+    tcase_add_test(c, test_a_class_in_the_validation_part_alone);
+    tcase_add_test(c, test_two_pictures_a_class);
+    tcase_add_test(c, test_votes_for_one_class_only);
+    tcase_add_test(c, test_more_columns_of_votes_than_are_read);
+    tcase_add_test(c, test_a_cache_that_cannot_be_used);
+    tcase_add_test(c, test_two_hold_the_cache);
+    tcase_add_test(c, test_the_cache_without_memory);
+    tcase_add_test(c, test_cuts_that_give_no_features);
     suite_add_tcase(suite, c);
     return suite;
 }
