@@ -250,6 +250,16 @@ void gh_plan_put(gh_plan **plan)
         destroy(net);
 }
 
+gh_status gh_net_output_for(gh_tensor *out, gh_net *net, size_t i, const gh_shape *inputs, gh_err *e)
+{
+    gh_plan *plan = NULL;
+    GH_TRY(gh_plan_get(&plan, net, inputs, e));
+    const gh_tensor *t = &plan->operands[plan->outputs[i]].t;
+    *out = (gh_tensor){.type = t->type, .shape = t->shape};
+    gh_plan_put(&plan);
+    return GH_OK;
+}
+
 size_t gh_net_inputs(const gh_net *net)
 {
     return net->graph->ninputs;

@@ -30,6 +30,9 @@ size_t gh_net_outputs(const gh_net *net);
 const gh_value *gh_net_input(const gh_net *net, size_t i);
 const gh_value *gh_net_output(const gh_net *net, size_t i);
 const gh_graph *gh_net_graph(const gh_net *net);
+/* Type and shape that output i has for these input shapes, as a plan finds them; no data. */
+GH_MUST_CHECK gh_status gh_net_output_for(gh_tensor *out, gh_net *net, size_t i, const gh_shape *inputs,
+                                          gh_err *e);
 /* Bytes of packed weights, shared by all plans. */
 size_t gh_net_packed_bytes(const gh_net *net);
 

@@ -81,29 +81,11 @@ static gh_status check_input(const gh_net *net, const gh_manifest *m, gh_err *e)
     return GH_OK;
 }
 
-gh_status gh_model_output_at(gh_tensor *out, size_t i, gh_net *net, const gh_shape *input, gh_err *e)
-{
-    gh_plan *plan = NULL;
-    gh_session *session = NULL;
-    gh_status status = gh_plan_get(&plan, net, input, e);
-    if (status == GH_OK)
-        status = gh_session_new(&session, NULL, e);
-    if (status == GH_OK)
-        status = gh_session_bind(session, plan, e);
-    if (status == GH_OK) {
-        const gh_tensor *t = gh_session_output(session, i);
-        *out = (gh_tensor){.type = t->type, .shape = t->shape};
-    }
-    gh_session_free(&session);
-    gh_plan_put(&plan);
-    return status;
-}
-
 gh_status gh_model_output(gh_shape *shape, gh_dtype *type, gh_net *net, int width, int height, gh_err *e)
 {
     const gh_shape input = gh_shape_of(4, (int64_t[]){1, 3, height, width});
     gh_tensor out = {0};
-    GH_TRY(gh_model_output_at(&out, 0, net, &input, e));
+    GH_TRY(gh_net_output_for(&out, net, 0, &input, e));
     *shape = out.shape;
     *type = out.type;
     return GH_OK;
@@ -120,7 +102,7 @@ gh_status gh_model_check_distance(gh_net *net, const gh_manifest *m, const gh_sh
         return gh_fail(e, GH_FORMAT,
                        "model '%s': model.json rejects by distance, but the network has one output only",
                        m->name);
-    GH_TRY(gh_model_output_at(&out, 1, net, input, e));
+    GH_TRY(gh_net_output_for(&out, net, 1, input, e));
     if (out.type != GH_F32 || !gh_shape_count(&count, &out.shape) || count != 1)
         return gh_fail(
             e, GH_FORMAT,

@@ -86,7 +86,7 @@ static gh_status check_net(gh_net *net, const gh_manifest *m, gh_err *e)
         return gh_fail(e, GH_FORMAT, "model '%s': a head takes one input, float32 features of N x width",
                        m->name);
     one.dims[0] = 1;
-    GH_TRY(gh_model_output_at(&scores, 0, net, &one, e));
+    GH_TRY(gh_net_output_for(&scores, net, 0, &one, e));
     if (scores.type != GH_F32 || !gh_shape_count(&count, &scores.shape) || count != m->nlabels)
         return gh_fail(e, GH_FORMAT,
                        "model '%s': the head gives %zu scores of type %s, but model.json has %zu labels",
@@ -102,7 +102,7 @@ static gh_status check_tap(const gh_model *head, const gh_model *body, gh_err *e
     int64_t width = gh_net_input(head->net, 0)->shape.dims[1];
     gh_tensor t = {0};
     char text[80];
-    GH_TRY(gh_model_output_at(&t, head->tap, body->net, &picture, e));
+    GH_TRY(gh_net_output_for(&t, body->net, head->tap, &picture, e));
     if (t.type != GH_F32 || t.shape.rank != 2 || t.shape.dims[0] != 1 || t.shape.dims[1] != width)
         return gh_fail(e, GH_FORMAT, "model '%s' takes %lld features; its body '%s' gives %s %s at '%.60s'",
                        head->name, (long long)width, body->name, gh_dtype_name(t.type),

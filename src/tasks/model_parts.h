@@ -8,9 +8,6 @@
  * the file declares. */
 GH_MUST_CHECK gh_status gh_model_output(gh_shape *shape, gh_dtype *type, gh_net *net, int width, int height,
                                         gh_err *e);
-/* Type and shape of output i for one input of this shape. */
-GH_MUST_CHECK gh_status gh_model_output_at(gh_tensor *out, size_t i, gh_net *net, const gh_shape *input,
-                                           gh_err *e);
 /* The reject rule reads a second output: one number a picture, for an input of this shape. */
 GH_MUST_CHECK gh_status gh_model_check_distance(gh_net *net, const gh_manifest *m, const gh_shape *input,
                                                 gh_err *e);

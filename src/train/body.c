@@ -79,24 +79,6 @@ static gh_status read_cut(gh_graph **out, uint32_t *value, const char *file, con
     return status;
 }
 
-/* The output's type and shape for one picture. */
-static gh_status output_shape(gh_tensor *out, gh_net *net, const gh_manifest_input *in, gh_err *e)
-{
-    gh_shape shape = gh_shape_of(4, (int64_t[]){1, 3, in->height, in->width});
-    gh_session *session = NULL;
-    gh_plan *plan = NULL;
-    gh_status status = gh_plan_get(&plan, net, &shape, e);
-    if (!status)
-        status = gh_session_new(&session, NULL, e);
-    if (!status)
-        status = gh_session_bind(session, plan, e);
-    if (!status)
-        *out = (gh_tensor){gh_session_output(session, 0)->type, gh_session_output(session, 0)->shape, NULL};
-    gh_session_free(&session);
-    gh_plan_put(&plan);
-    return status;
-}
-
 static gh_status build_net(gh_body *b, const char *cut, int rank, gh_tensor *given, gh_err *e)
 {
     gh_graph *g = NULL;
@@ -111,7 +93,9 @@ static gh_status build_net(gh_body *b, const char *cut, int rank, gh_tensor *giv
     }
     gh_net_free(&b->net);
     GH_TRY(gh_net_from_graph(&b->net, &g, GH_PASS_ALL, e));
-    return output_shape(given, b->net, &b->manifest->input, e);
+    const gh_manifest_input *in = &b->manifest->input;
+    const gh_shape picture = gh_shape_of(4, (int64_t[]){1, 3, in->height, in->width});
+    return gh_net_output_for(given, b->net, 0, &picture, e);
 }
 
 static gh_status cut_body(gh_body *b, const char *cut, gh_err *e)

@@ -31,9 +31,10 @@ typedef struct record_head {
 
 struct gh_cache {
     int fd;
-    gh_map map;            /* the records that were there when it was opened */
-    size_t floats, record; /* bytes of a record */
-    uint64_t size, most;
+    gh_map map;                 /* the records that were there when it was opened */
+    size_t floats, record;      /* bytes of a record */
+    uint64_t size, most, limit; /* of this file; now; of all files in the folder */
+    char *folder, *path;
     uint32_t *slots; /* open addressing: record number + 1 by content */
     size_t nslots;   /* a power of two */
     pthread_mutex_t lock;
@@ -164,19 +165,19 @@ gh_status gh_cache_open(gh_cache **out, const char *folder, gh_hash key, size_t 
     pthread_mutex_init(&c->lock, NULL);
     c->fd = -1;
     snprintf(name, sizeof name, "%s" ENDING, gh_hash_text(key, text));
-    char *path = gh_path_join(folder, name);
-    gh_status status = path ? GH_OK : gh_fail(e, GH_NOMEM, "no memory for the feature cache");
+    c->folder = gh_strdup(folder);
+    c->path = gh_path_join(folder, name);
+    gh_status status = c->folder && c->path ? GH_OK : gh_fail(e, GH_NOMEM, "no memory for the feature cache");
     if (!status) {
         c->floats = floats;
         c->record = sizeof(record_head) + floats * sizeof(float);
-        c->most = most;
+        c->most = c->limit = most;
         c->scratch = gh_alloc(c->record);
-        status = c->scratch ? open_file(c, folder, path, e)
+        status = c->scratch ? open_file(c, folder, c->path, e)
                             : gh_fail(e, GH_NOMEM, "no memory for the feature cache");
         if (!status)
-            make_room(folder, path, most);
+            make_room(folder, c->path, most);
     }
-    gh_free(path);
     if (status)
         gh_cache_close(&c);
     else
@@ -189,10 +190,14 @@ void gh_cache_close(gh_cache **cache)
     gh_cache *c = *cache;
     if (!c)
         return;
+    if (c->path && c->size > c->map.size) /* it grew: the others may have to make room */
+        make_room(c->folder, c->path, c->limit);
     gh_map_close(&c->map);
     if (c->fd >= 0)
         close(c->fd);
     pthread_mutex_destroy(&c->lock);
+    gh_free(c->folder);
+    gh_free(c->path);
     gh_free(c->slots);
     gh_free(c->scratch);
     gh_free(c);

@@ -10,11 +10,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static double seconds_since(uint64_t start)
-{
-    return (double)(gh_now_ns() - start) / 1e9;
-}
-
 /* ---- data ---- */
 
 /* Folds where the data name no validation part; else that part is held out once. */
@@ -118,7 +113,7 @@ static gh_status try_head(gh_train_run *r, const gh_head_type *type)
     if (!status)
         status = gh_train_measure(&m, h, NULL, r->e);
     if (!status) {
-        *c = (gh_candidate){type->name, m->top1, m->macro_recall, m->nll, seconds_since(start)};
+        *c = (gh_candidate){type->name, m->top1, m->macro_recall, m->nll, gh_seconds_since(start)};
         if (!r->o->quiet)
             fprintf(stderr, "%-8s accuracy %.1f %% (95 %%: %.1f to %.1f), macro recall %.3f, %.1f s\n",
                     type->name, 100 * m->top1.value, 100 * m->top1.interval.low, 100 * m->top1.interval.high,

@@ -2,6 +2,7 @@
 #ifndef GH_TRAIN_FIT_PARTS_H
 #define GH_TRAIN_FIT_PARTS_H
 
+#include "base/cpu.h"
 #include "train/body.h"
 #include "train/fit.h"
 #include "train/reject.h"
@@ -39,6 +40,11 @@ typedef struct gh_train_run {
 static inline gh_status gh_train_no_memory(const gh_train_run *r)
 {
     return gh_fail(r->e, GH_NOMEM, "memory ran out in the training run");
+}
+
+static inline double gh_seconds_since(uint64_t start_ns)
+{
+    return (double)(gh_now_ns() - start_ns) / 1e9;
 }
 
 static inline bool gh_train_stopped(const gh_train_run *r)

@@ -1,16 +1,10 @@
 /* From a finished run to its folder. */
-#include "base/cpu.h"
 #include "base/folder.h"
 #include "base/mem.h"
 #include "train/export.h"
 #include "train/fit_parts.h"
 
 #include <stdio.h>
-
-static double seconds_since(uint64_t start)
-{
-    return (double)(gh_now_ns() - start) / 1e9;
-}
 
 static const char *balance_name(gh_balance b)
 {
@@ -75,7 +69,7 @@ static gh_status write_folder(gh_train_run *r)
                         .nmistakes = r->nmistakes,
                         .details = r->details,
                         .seconds_features = (double)r->features_ns / 1e9,
-                        .seconds_total = seconds_since(r->start)};
+                        .seconds_total = gh_seconds_since(r->start)};
     gh_status status = gh_folder_stage(&staged, o->out, r->e);
     if (!status)
         status = gh_export_write(&x, staged, r->e);
@@ -107,7 +101,7 @@ static void summarise(gh_train_run *r)
     s->classes = r->set->nclasses;
     s->left_out = r->set->nproblems + r->features->failed;
     s->seconds_features = (double)r->features_ns / 1e9;
-    s->seconds_total = seconds_since(r->start);
+    s->seconds_total = gh_seconds_since(r->start);
 }
 
 gh_status gh_train_write(gh_train_run *r)

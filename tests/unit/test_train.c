@@ -590,6 +590,31 @@ START_TEST(test_two_hold_the_cache)
 }
 END_TEST
 
+/* A file that grows drives older ones out when it is closed. */
+START_TEST(test_the_cache_is_bounded_while_it_grows)
+{
+    gh_cache *old = NULL, *grows = NULL;
+    gh_hash keys[2] = {{1, 2}, {7, 8}};
+    float record[3] = {1, 2, 3};
+    char path[400], text[GH_HASH_TEXT];
+    struct stat st;
+    ck_assert_int_eq(gh_cache_open(&old, cache, keys[0], 3, 400, &e), GH_OK);
+    for (uint64_t i = 0; i < 5; i++)
+        gh_cache_add(old, (gh_hash){i, i}, record);
+    gh_cache_close(&old);
+    ck_assert_int_eq(gh_cache_open(&grows, cache, keys[1], 3, 400, &e), GH_OK);
+    snprintf(path, sizeof path, "%s/%s.features", cache, gh_hash_text(keys[0], text));
+    ck_assert_int_eq(stat(path, &st), 0);
+    for (uint64_t i = 0; i < 100; i++)
+        gh_cache_add(grows, (gh_hash){i, i}, record);
+    gh_cache_close(&grows);
+    ck_assert_int_ne(stat(path, &st), 0);
+    snprintf(path, sizeof path, "%s/%s.features", cache, gh_hash_text(keys[1], text));
+    ck_assert_int_eq(stat(path, &st), 0);
+    ck_assert_int_le(st.st_size, 400);
+}
+END_TEST
+
 START_TEST(test_the_cache_without_memory)
 {
     gh_cache *c = NULL;
@@ -684,6 +709,7 @@ Suite *gh_suite_train(void)
     tcase_add_test(c, test_more_columns_of_votes_than_are_read);
     tcase_add_test(c, test_a_cache_that_cannot_be_used);
     tcase_add_test(c, test_two_hold_the_cache);
+    tcase_add_test(c, test_the_cache_is_bounded_while_it_grows);
     tcase_add_test(c, test_the_cache_without_memory);
     tcase_add_test(c, test_cuts_that_give_no_features);
     suite_add_tcase(suite, c);
