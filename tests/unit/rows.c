@@ -125,3 +125,42 @@ unsigned char *export_bytes(size_t *len, exporter fn, const void *what, size_t w
     gh_buf_free(&buf);
     return copy;
 }
+
+/* ---- heads ---- */
+
+gh_fit_options quick(gh_pool *pool)
+{
+    return (gh_fit_options){.seed = 5, .pool = pool, .trees = 20, .hidden = 16, .epochs = 40};
+}
+
+gh_head *fit(const gh_head_type *t, const gh_rows *rows, const gh_fit_options *o)
+{
+    gh_head *h = NULL;
+    gh_err e = {0};
+    ck_assert_msg(t->fit(&h, rows, o, &e) == GH_OK, "%s: %s", t->name, e.text);
+    ck_assert_uint_eq(gh_head_classes(h), rows->classes);
+    ck_assert_uint_eq(gh_head_width(h), rows->width);
+    return h;
+}
+
+fitted fit_nth(int i, const gh_rows *rows, gh_pool *pool)
+{
+    gh_fit_options o = quick(pool);
+    o.neighbours = i == HEADS - 1 ? 3 : 0;
+    const gh_head_type *t = gh_head_types[i == HEADS - 1 ? HEADS - 2 : i];
+    return (fitted){t, fit(t, rows, &o)};
+}
+
+float *predict(const gh_head_type *t, const gh_head *h, const float *x, size_t n, gh_pool *pool)
+{
+    float *scores = malloc(n * gh_head_classes(h) * sizeof *scores + 1);
+    ck_assert_ptr_nonnull(scores);
+    ck_assert_int_eq(t->predict(scores, h, x, n, pool, NULL), GH_OK);
+    return scores;
+}
+
+uint32_t export_fitted(gh_graph *g, const void *what, uint32_t features, float temperature)
+{
+    const fitted *f = what;
+    return f->type->export(g, f->head, features, temperature);
+}

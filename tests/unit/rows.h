@@ -27,4 +27,22 @@ float *run_export(exporter fn, const void *what, const float *x, size_t n, size_
 /* The bytes of the exported ONNX file; the caller frees them. */
 unsigned char *export_bytes(size_t *len, exporter fn, const void *what, size_t width, uint32_t columns);
 
+/* A head of the table with what made it. */
+typedef struct fitted {
+    const gh_head_type *type;
+    gh_head *head;
+} fitted;
+
+/* Small settings, so that every head is fast. */
+gh_fit_options quick(gh_pool *pool);
+/* Fits, or fails the test. */
+gh_head *fit(const gh_head_type *t, const gh_rows *rows, const gh_fit_options *o);
+/* The i-th head of the table; the last one is knn with neighbours. */
+#define HEADS 5
+fitted fit_nth(int i, const gh_rows *rows, gh_pool *pool);
+/* Scores of n rows; the caller frees them. */
+float *predict(const gh_head_type *t, const gh_head *h, const float *x, size_t n, gh_pool *pool);
+/* An exporter; `what` is a fitted. */
+uint32_t export_fitted(gh_graph *g, const void *what, uint32_t features, float temperature);
+
 #endif
