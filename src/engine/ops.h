@@ -28,5 +28,7 @@ GH_MUST_CHECK gh_status gh_window(const gh_io *io, gh_conv_shape *s, int pads_en
 /* Runs fn(job, begin, end) over `units`, spread over the pool. */
 typedef void (*gh_range_fn)(const void *job, int begin, int end);
 void gh_exec_range(const gh_exec *x, int units, gh_range_fn fn, const void *job);
+/* The mean over height and width of a blocked picture, to the plain layout. */
+GH_MUST_CHECK gh_status gh_global_avg_run_blocked(gh_exec *x);
 
 #endif

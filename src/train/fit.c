@@ -66,9 +66,11 @@ static gh_status load(gh_train_run *r)
     GH_TRY(gh_train_check_set(r));
     GH_TRY(gh_train_check_memory(r));
     if (!o->quiet)
-        fprintf(stderr, "%u pictures, %u classes; body %s cut at %s: %zu features; takes about %.0f MB\n",
-                r->set->nexamples, r->set->nclasses, r->body->manifest->name, r->body->cut, r->body->width,
-                gh_train_memory(r) / 1048576);
+        fprintf(
+            stderr,
+            "%u pictures, %u classes; body %s cut at %s: %zu features; about %.0f MB beside the network\n",
+            r->set->nexamples, r->set->nclasses, r->body->manifest->name, r->body->cut, r->body->width,
+            gh_train_memory(r) / 1048576);
     uint64_t start = gh_now_ns();
     GH_TRY(gh_features_make(&r->features, r->body, r->set, &features, r->e));
     r->features_ns = gh_now_ns() - start;

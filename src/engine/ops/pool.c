@@ -183,7 +183,7 @@ static gh_status global_prepare(gh_prepare *p)
     return GH_OK;
 }
 
-static gh_status global_run_blocked(gh_exec *x)
+gh_status gh_global_avg_run_blocked(gh_exec *x)
 {
     const gh_shape *s = &x->in[0].shape;
     x->k->pool_global_avg(x->out[0].data, x->in[0].data, (int)s->dims[0], (int)s->dims[1],
@@ -192,7 +192,7 @@ static gh_status global_run_blocked(gh_exec *x)
 }
 
 static const gh_blocked pool_blocked = {pool_prepare, pool_run_blocked};
-static const gh_blocked global_blocked = {global_prepare, global_run_blocked};
+static const gh_blocked global_blocked = {global_prepare, gh_global_avg_run_blocked};
 
 const gh_op gh_ops_pool[] = {
     {"MaxPool", "", 1, 0, 0, 1, 1, 2, pool_infer, pool_run, &pool_blocked, NULL},

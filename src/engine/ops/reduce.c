@@ -153,15 +153,7 @@ static gh_status mean_prepare(gh_prepare *p)
     return GH_OK;
 }
 
-static gh_status mean_run_blocked(gh_exec *x)
-{
-    const gh_shape *s = &x->in[0].shape;
-    x->k->pool_global_avg(x->out[0].data, x->in[0].data, (int)s->dims[0], (int)s->dims[1],
-                          (int)(s->dims[2] * s->dims[3]));
-    return GH_OK;
-}
-
-static const gh_blocked mean_blocked = {mean_prepare, mean_run_blocked};
+static const gh_blocked mean_blocked = {mean_prepare, gh_global_avg_run_blocked};
 
 const gh_op gh_ops_reduce[] = {
     {"ReduceMean", "", 1, 0, 0, 1, 2, 1, reduce_infer, reduce_run, &mean_blocked, NULL},
