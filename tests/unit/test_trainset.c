@@ -5,6 +5,9 @@
 #include "train/trainset.h"
 #include "unit/tiny.h"
 
+#include <stdio.h>
+
+#include <stdio.h>
 #include <string.h>
 
 static gh_trainset *t;
