@@ -9,6 +9,7 @@
 enum { TREES = 200, MOST_TREES = 10000, MOST_LISTED = 20 };
 /* A leaf holds at least one row, and one more for each of these: a tree stays within some 40,000 nodes. */
 #define ROWS_A_LEAF ((size_t)20000)
+#define MOST_SCORES ((size_t)1 << 27) /* out of bag; for more rows x classes there are none */
 
 typedef struct forest_head {
     gh_head base;
@@ -54,13 +55,15 @@ static gh_status forest_fit(gh_head **out, const gh_rows *rows, const gh_fit_opt
     if (o->trees < 0 || o->trees > MOST_TREES)
         return gh_fail(e, GH_ARG, "%d trees; 1 to %d are accepted, or 0 for %d", o->trees, MOST_TREES, TREES);
     gh_status status = GH_NOMEM;
+    bool scored = rows->n <= MOST_SCORES / rows->classes;
     forest_head *h = gh_calloc(1, sizeof *h);
     if (h) {
         h->base = (gh_head){.width = rows->width, .rows = rows->n, .classes = rows->classes};
         h->importance = gh_calloc(rows->width, sizeof *h->importance);
-        h->base.held_out = gh_calloc(rows->n, rows->classes * sizeof(float));
+        if (scored)
+            h->base.held_out = gh_calloc(rows->n, rows->classes * sizeof(float));
     }
-    if (!h || !h->importance || !h->base.held_out)
+    if (!h || !h->importance || (scored && !h->base.held_out))
         gh_fail(e, GH_NOMEM, "no memory for a forest");
     else
         status = gh_forest_grow(&h->forest, rows, o->trees ? (uint32_t)o->trees : TREES,
@@ -70,7 +73,8 @@ static gh_status forest_fit(gh_head **out, const gh_rows *rows, const gh_fit_opt
         return status;
     }
     gh_forest_importances(h->importance, &h->forest);
-    score_out_of_bag(h, rows, o->pool);
+    if (scored)
+        score_out_of_bag(h, rows, o->pool);
     *out = &h->base;
     return GH_OK;
 }

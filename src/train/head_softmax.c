@@ -187,19 +187,29 @@ static gh_status cross_validate(fitter *f)
 
 /* ---- fit ---- */
 
-static gh_status check_size(const fitter *f)
+/* Bytes that `fits` fits side by side take, with the scores of what they leave out. */
+static size_t bytes_for(const fitter *f, uint32_t fits)
 {
-    size_t solvers = f->head->folds ? f->head->folds : 1, bytes = MOST_BYTES + 1, one;
-    uint32_t side = (uint32_t)solvers;
-    if (gh_mul_size(&one, f->parameters, (gh_lbfgs_floats(1, 0) + 2) * sizeof(float)) &&
-        gh_mul_size(&one, one, solvers))
-        bytes = one + gh_softmax_loss_bytes(f->rows, side);
+    size_t side = fits ? fits : 1, solvers, scores;
+    if (!gh_mul_size(&solvers, f->parameters, (gh_lbfgs_floats(1, 0) + 2) * sizeof(float)) ||
+        !gh_mul_size(&solvers, solvers, side) ||
+        !gh_mul_size(&scores, f->rows->n, f->rows->classes * 2 * sizeof(float)))
+        return SIZE_MAX;
+    return solvers + gh_softmax_loss_bytes(f->rows, (uint32_t)side) + (fits ? scores : 0);
+}
+
+/* Where cross-validation would take too much, there is none. */
+static gh_status check_size(fitter *f)
+{
+    if (bytes_for(f, f->head->folds) > MOST_BYTES)
+        f->head->folds = 0;
+    size_t bytes = bytes_for(f, f->head->folds);
     if (bytes <= MOST_BYTES)
         return GH_OK;
     return gh_fail(
         f->e, GH_LIMIT,
         "a softmax head of %u classes on %zu features needs %zu MB to be fitted; at most %zu MB are "
-        "used. Give the penalty, or fewer classes, or a cut with fewer features",
+        "used. Fewer classes, or a cut with fewer features, fit",
         f->rows->classes, f->rows->width, bytes >> 20, MOST_BYTES >> 20);
 }
 
