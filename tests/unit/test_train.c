@@ -8,7 +8,7 @@
 #include "engine/onnx.h"
 #include "tasks/run.h"
 #include "train/cache.h"
-#include "train/fit.h"
+#include "train/fit_parts.h"
 #include "unit/tiny.h"
 
 #include <fcntl.h>
@@ -570,6 +570,20 @@ START_TEST(test_a_cache_that_cannot_be_used)
 }
 END_TEST
 
+/* 20,000 classes of 500 pictures: scores alone would take terabytes. */
+START_TEST(test_absurd_memory_is_refused)
+{
+    gh_body wide = {.width = 1280};
+    gh_example one = {0};
+    gh_trainset set = {.nexamples = 10000000, .nclasses = 20000, .examples = &one};
+    gh_train_run r = {.o = &o, .body = &wide, .set = &set, .e = &e};
+    ck_assert_int_eq(gh_train_check_memory(&r), GH_LIMIT);
+    ck_assert_ptr_nonnull(strstr(e.text, "10000000 pictures of 20000 classes"));
+    set.nexamples = set.nclasses = 2;
+    ck_assert_int_eq(gh_train_check_memory(&r), GH_OK);
+}
+END_TEST
+
 START_TEST(test_two_hold_the_cache)
 {
     gh_cache *first = NULL, *second = NULL;
@@ -708,6 +722,7 @@ Suite *gh_suite_train(void)
     tcase_add_test(c, test_votes_for_one_class_only);
     tcase_add_test(c, test_more_columns_of_votes_than_are_read);
     tcase_add_test(c, test_a_cache_that_cannot_be_used);
+    tcase_add_test(c, test_absurd_memory_is_refused);
     tcase_add_test(c, test_two_hold_the_cache);
     tcase_add_test(c, test_the_cache_is_bounded_while_it_grows);
     tcase_add_test(c, test_the_cache_without_memory);
