@@ -150,9 +150,11 @@ check-inputs: deps-test
 	$(MAKE) vectors
 
 # The fuzz corpora, then every Check program, also when one fails; the unit tests, and so a summary of Check,
-# come last.
+# come last. What the program under test logs is shown where a test failed.
 check-run: all $(CHECKS) fuzz
-	$(Q)failed=; for t in $(CHECKS); do echo "== $$t"; BUILD=$(BUILD) $$t || failed="$$failed $$t"; done; \
+	$(Q)failed=; for t in $(CHECKS); do \
+	    echo "== $$t"; BUILD=$(BUILD) $$t 2>$$t.log || { cat $$t.log >&2; failed="$$failed $$t"; }; \
+	done; \
 	[ -z "$$failed" ] || { echo "failed:$$failed" >&2; exit 1; }
 
 check-asan: check-inputs
