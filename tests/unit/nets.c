@@ -5,6 +5,7 @@
 #include "unit/random_net.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 void nt_refused(gh_status status, gh_status want, const gh_err *e, const char *part)
@@ -97,6 +98,69 @@ void nt_same_outputs(const nt_run *a, const nt_run *b, double most, const char *
         ck_assert_msg(d <= most, "%s: output %zu (\"%s\") differs by %g", what, i,
                       gh_net_output(a->net, i)->name, d);
     }
+}
+
+gh_shape nt_size(int64_t n, int64_t h, int64_t w)
+{
+    return gh_shape_of(4, NT_DIMS(n, 3, h, w));
+}
+
+/* Three convolutions, a residual, a pool and a dense layer on a picture of any size. */
+gh_graph *nt_free_graph(void)
+{
+    gh_graph *g = NULL;
+    gh_rng rng;
+    float *data = NULL;
+    ck_assert_int_eq(gh_graph_new(&g, NULL), GH_OK);
+    gh_rng_seed(&rng, 99);
+    uint32_t x = gh_graph_input(g, "x", GH_F32, nt_size(-1, -1, -1)), v = x;
+    for (int i = 0; i < 3; i++) {
+        int64_t dims[] = {16, i ? 16 : 3, 3, 3};
+        char name[16];
+        snprintf(name, sizeof name, "w%d", i);
+        uint32_t in[2] = {v, gh_graph_const_f32(g, name, gh_shape_of(4, dims), &data)};
+        ck_assert_ptr_nonnull(data);
+        rn_fill(&rng, data, (size_t)(16 * dims[1] * 9));
+        name[0] = 'c';
+        uint32_t c = gh_graph_op(g, "Conv", name, in, 2);
+        gh_graph_set_ints(g, c, "pads", NT_DIMS(1, 1, 1, 1), 4);
+        in[0] = c;
+        in[1] = v;
+        v = i ? gh_graph_op(g, "Add", "", in, 2) : c;
+        v = gh_graph_op(g, "Tanh", "", &v, 1);
+    }
+    v = gh_graph_op(g, "GlobalAveragePool", "", &v, 1);
+    v = gh_graph_op(g, "Flatten", "", &v, 1);
+    uint32_t in[2] = {v, gh_graph_const_f32(g, "dense", gh_shape_of(2, NT_DIMS(16, 5)), &data)};
+    rn_fill(&rng, data, 16 * 5);
+    gh_graph_output(g, gh_graph_op(g, "Gemm", "out", in, 2));
+    return g;
+}
+
+gh_net *nt_free_net(void)
+{
+    gh_err e;
+    gh_graph *g = nt_free_graph();
+    gh_net *net = NULL;
+    NT_OK(gh_net_from_graph(&net, &g, GH_PASS_ALL, &e), e);
+    ck_assert_ptr_null(g);
+    return net;
+}
+
+nt_run nt_bind(gh_net *net, gh_shape s)
+{
+    gh_err e;
+    nt_run r = {.net = net};
+    NT_OK(gh_plan_get(&r.plan, net, &s, &e), e);
+    NT_OK(gh_session_new(&r.session, NULL, &e), e);
+    NT_OK(gh_session_bind(r.session, r.plan, &e), e);
+    return r;
+}
+
+void nt_unbind(nt_run *r)
+{
+    gh_session_free(&r->session);
+    gh_plan_put(&r->plan);
 }
 
 void nt_put_node(gh_buf *graph, const char *type, const char *name, const char *const *in,

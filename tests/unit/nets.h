@@ -35,6 +35,16 @@ double nt_difference(const float *a, const float *b, size_t count);
 /* All outputs of both agree in type, shape, and to within `most` by nt_difference. */
 void nt_same_outputs(const nt_run *a, const nt_run *b, double most, const char *what);
 
+/* A shape of n x 3 x h x w. */
+gh_shape nt_size(int64_t n, int64_t h, int64_t w);
+/* Three convolutions, a residual, a pool and a dense layer to 5 numbers, for pictures of any size. */
+gh_graph *nt_free_graph(void);
+/* Its net with all passes. */
+gh_net *nt_free_net(void);
+/* A session on the net's plan for this size; the net stays the caller's. */
+nt_run nt_bind(gh_net *net, gh_shape s);
+void nt_unbind(nt_run *r);
+
 /* ONNX bytes. Lists of names end with NULL. */
 void nt_put_node(gh_buf *graph, const char *type, const char *name, const char *const *in,
                  const char *const *out);
