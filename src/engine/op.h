@@ -50,7 +50,7 @@ typedef struct gh_prepare {
     const gh_tensor *residual; /* shape to be added in the epilogue, or NULL */
     gh_arena *arena;           /* of the plan, for params */
     gh_packed *packed;         /* of the node: filled when still empty; the caller holds the net's lock */
-    size_t room;               /* bytes that may be packed yet; ask gh_prepare_room before */
+    size_t room;               /* bytes that may be packed yet; see gh_prepare_room */
     /* answers */
     bool accepted;         /* false: run the plain way */
     unsigned want_blocked; /* bit i: input i is read blocked */
@@ -88,9 +88,6 @@ struct gh_op {
 
 /* Newest opset of ai.onnx whose meanings are known here. */
 #define GH_NEWEST_OPSET 21
-
-/* GH_LIMIT when `floats` more of packed weights are not to be had. */
-GH_MUST_CHECK gh_status gh_prepare_room(const gh_prepare *p, size_t floats);
 
 /* The row for a node, or NULL. */
 const gh_op *gh_op_find(const char *domain, const char *type, int64_t opset);

@@ -25,6 +25,8 @@ GH_OP_FAMILY(trees);
  * dimension counts as height 1. pads_end receives the padding at bottom and right. */
 GH_MUST_CHECK gh_status gh_window(const gh_io *io, gh_conv_shape *s, int pads_end[2], const int64_t window[2],
                                   bool ceil_mode);
+/* GH_LIMIT when `floats` more of packed weights are not to be had. */
+GH_MUST_CHECK gh_status gh_prepare_room(const gh_prepare *p, size_t floats);
 /* Runs fn(job, begin, end) over `units`, spread over the pool. */
 typedef void (*gh_range_fn)(const void *job, int begin, int end);
 void gh_exec_range(const gh_exec *x, int units, gh_range_fn fn, const void *job);

@@ -1,4 +1,4 @@
-/* From a graph to a plan: shapes, what is known before a run, fused additions, layouts, steps, memory. */
+/* From a graph to a plan: shapes, what is known before a run, fused additions, layouts, steps. */
 #include "engine/plan.h"
 
 #include "base/mem.h"
@@ -413,54 +413,6 @@ static gh_status emit_all(builder *b)
     return GH_OK;
 }
 
-/* ---- memory ---- */
-
-static void share(gh_plan *p, uint32_t *root, uint32_t at)
-{
-    const gh_step *s = &p->steps[at];
-    uint32_t out = p->operands[s->out].buffer;
-    if (!s->inplace || s->nout != 1 || out == GH_NONE)
-        return;
-    for (uint32_t i = s->nin; i-- > 0;) {
-        /* a convolution's residual is its last input; its source must stay intact */
-        if (s->packed && i + 1 < s->nin)
-            return;
-        uint32_t in = p->operands[s->in + i].buffer, same = 0;
-        if (in == GH_NONE)
-            continue;
-        in = root[in];
-        for (uint32_t k = 0; k < s->nin; k++)
-            same += p->operands[s->in + k].buffer != GH_NONE && root[p->operands[s->in + k].buffer] == in;
-        if (same == 1 && p->buffers[in].last == at && p->buffers[in].bytes == p->buffers[out].bytes) {
-            p->buffers[in].last = p->buffers[out].last;
-            p->buffers[out].bytes = 0;
-            root[out] = in;
-            return;
-        }
-    }
-}
-
-static gh_status plan_memory(builder *b)
-{
-    gh_plan *p = b->plan;
-    uint32_t *root = gh_calloc(p->nbuffers + 1u, sizeof *root);
-    if (!root)
-        return no_memory(b);
-    for (uint32_t i = 0; i < p->nbuffers; i++)
-        root[i] = i;
-    for (uint32_t i = 0; i < p->nsteps; i++)
-        share(p, root, i);
-    gh_status status = gh_memplan(&p->bytes, p->buffers, p->nbuffers, b->e);
-    for (uint32_t i = 0; i < p->nbuffers && !status; i++)
-        p->buffers[i].offset = p->buffers[root[i]].offset;
-    gh_free(root);
-    if (!status && p->bytes > GH_MAX_ARENA)
-        status =
-            gh_fail(b->e, GH_LIMIT, "the model needs %zu MB for its activations; at most %zu are accepted",
-                    p->bytes >> 20, GH_MAX_ARENA >> 20);
-    return status;
-}
-
 /* ---- the whole ---- */
 
 static gh_status allocate(builder *b, const gh_shape *inputs)
@@ -509,7 +461,7 @@ gh_status gh_plan_build(gh_plan **out, gh_net *net, const gh_shape *inputs, gh_e
         status = emit_all(&b);
     }
     if (!status)
-        status = plan_memory(&b);
+        status = gh_plan_memory(b.plan, e);
     gh_free(b.values);
     gh_free(b.places);
     gh_free(b.joined);

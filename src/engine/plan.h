@@ -61,5 +61,7 @@ struct gh_net {
 /* Builds a plan; the net's lock is held. */
 GH_MUST_CHECK gh_status gh_plan_build(gh_plan **out, gh_net *net, const gh_shape *inputs, gh_err *e);
 void gh_plan_free(gh_plan **plan);
+/* Gives every buffer of a plan with steps its offset, and the plan its size. */
+GH_MUST_CHECK gh_status gh_plan_memory(gh_plan *p, gh_err *e);
 
 #endif
