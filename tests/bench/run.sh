@@ -1,17 +1,24 @@
 #!/bin/sh
-# Measures against ONNX Runtime, in a Python environment of its own under .build.
-#   sh tests/bench/run.sh [bench [--rounds N] [MODEL...]]     speed: bench.py
+# Measures against other runtimes, in Python environments of its own under .build.
+#   sh tests/bench/run.sh [bench [--rounds N] [MODEL...]]     speed beside ONNX Runtime: bench.py
+#   sh tests/bench/run.sh heads [heads.py's options]          training of heads beside scikit-learn: heads.py
 #   sh tests/bench/run.sh agree FOLDER [MODEL...]             answers on labelled photos: agree.py
 #   sh tests/bench/run.sh check [COUNT [FIRST-SEED]]          random networks, and photos: tests/onnx/ort.py
 # Needs a build (make) and python3 with venv. BUILD = the build folder (.build).
 set -eu
 cd "$(dirname "$0")/../.."
 
-wanted='onnxruntime==1.32.0 numpy==2.4.6'
 venv=.build/bench
+wanted='onnxruntime==1.32.0 numpy==2.4.6'
 command=bench
 case ${1:-} in
   bench | agree | check) command=$1; shift ;;
+  heads)
+    command=$1
+    shift
+    venv=.build/bench-heads-venv
+    wanted='scikit-learn==1.5.2 numpy==2.1.3 onnxruntime==1.32.0 onnx==1.16.2 pillow==11.3.0'
+    ;;
 esac
 
 if [ "$(cat "$venv/installed" 2>/dev/null)" != "$wanted" ]; then
@@ -22,7 +29,7 @@ if [ "$(cat "$venv/installed" 2>/dev/null)" != "$wanted" ]; then
   "$venv/bin/pip" install -q --disable-pip-version-check --only-binary=:all: $wanted
   echo "$wanted" >"$venv/installed"
 fi
-[ "$command" = agree ] || sh models/fetch.sh photos
+case $command in bench | check) sh models/fetch.sh photos ;; esac
 program=tests/bench/$command.py
 [ "$command" = check ] && program=tests/onnx/ort.py
 export PYTHONPATH=tests/bench PYTHONDONTWRITEBYTECODE=1
