@@ -82,7 +82,8 @@ GH_MUST_CHECK gh_status gh_predictor_open(gh_predictor **out, const char *path,
 /* Frees it and sets *predictor to NULL; NULL is fine. Results stay valid. */
 void gh_predictor_close(gh_predictor **predictor);
 
-/* Name, version, task ("classify") and manifest (a JSON object) of the model; borrowed from the predictor. */
+/* Name, version, task ("classify" or "localize") and manifest (a JSON object) of the model; borrowed from the
+ * predictor. */
 const char *gh_predictor_name(const gh_predictor *predictor);
 const char *gh_predictor_version(const gh_predictor *predictor);
 const char *gh_predictor_task(const gh_predictor *predictor);
@@ -97,6 +98,8 @@ typedef struct gh_predict_options {
     int limit;           /* most results of any kind; 0 (default) = no further limit */
     double threshold;    /* least score, 0..1; 0 (default) = what the manifest says */
     uint64_t max_pixels; /* larger pictures are refused from their header; 0 (default) = 50 million */
+    double nms;          /* localize: of two boxes that overlap (IoU) this much, the weaker goes; 0 = 0.3 */
+    int max_side;        /* localize: larger pictures are scaled to this longest side, 32 to 2048; 0 = 1280 */
 } gh_predict_options;
 
 /* Sets every field to its default. */
@@ -128,8 +131,24 @@ const char *gh_result_label(const gh_result *result, size_t i);
 int gh_result_index(const gh_result *result, size_t i);
 double gh_result_score(const gh_result *result, size_t i);
 
-/* The whole result as one JSON object, the reply of POST /classify; `file` (NULL = none) is added as "file".
- * *out is the caller's: gh_string_free. GH_NOMEM. */
+/* A box of a localize model in whole pixels of the upright picture, clipped to it: top left corner and size.
+ * Landmarks of a face: eyes, nose, corners of the mouth as x, y; the picture's left first. */
+typedef struct gh_box_result {
+    size_t size;       /* of this struct, set by the caller */
+    const char *label; /* borrowed from the result */
+    int index;
+    double score; /* 0..1 */
+    int x, y, w, h;
+    int landmark_count; /* 0 or 5 */
+    int landmarks[5][2];
+} gh_box_result;
+
+/* Boxes, the largest first: how many, and the i-th (0 .. count - 1). Beyond the last: GH_ARG. */
+size_t gh_result_box_count(const gh_result *result);
+GH_MUST_CHECK gh_status gh_result_box(gh_box_result *out, const gh_result *result, size_t i);
+
+/* The whole result as one JSON object, the reply of POST /classify or /localize; `file` (NULL = none) is
+ * added as "file". *out is the caller's: gh_string_free. GH_NOMEM. */
 GH_MUST_CHECK gh_status gh_result_to_json(char **out, const gh_result *result, const char *file, gh_err *e);
 /* Frees it and sets *string to NULL; NULL is fine. */
 void gh_string_free(char **string);

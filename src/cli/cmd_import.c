@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "cli/cli.h"
+#include "engine/net.h"
 #include "engine/onnx.h"
 #include "import/arch.h"
 #include "tasks/manifest.h"
@@ -16,7 +17,8 @@ typedef struct values {
 } values;
 
 static const gh_option options[] = {
-    {"from", GH_OPT_STRING, offsetof(values, from), "FORMAT", "what the file is: torch (torch)", 0, 0},
+    {"from", GH_OPT_STRING, offsetof(values, from), "FORMAT", "what the file is: torch or onnx (torch)", 0,
+     0},
     {"arch", GH_OPT_STRING, offsetof(values, arch), "NAME", "the network, where the file has weights only", 0,
      0},
     {"model", GH_OPT_STRING, offsetof(values, model), "NAME|DIR",
@@ -29,7 +31,8 @@ static const gh_usage usage = {
     .command = "import",
     .args = "FILE",
     .about = "Turns a foreign weight file into an ONNX model. Nothing in the file is executed. Networks:\n"
-             "efficientnet-lite0 to efficientnet-lite4.",
+             "efficientnet-lite0 to efficientnet-lite4. An ONNX file is copied as it is, after a check that\n"
+             "gharial runs it.",
     .example = "gharial import --from torch --arch efficientnet-lite0 weights.pth --out model.onnx",
     .options = options,
     .min_args = 1,
@@ -86,6 +89,11 @@ static gh_status use_manifest(job *j, const char *model, gh_err *e)
     return status;
 }
 
+static bool is_onnx(const job *j)
+{
+    return strcmp(j->from, "onnx") == 0;
+}
+
 static gh_status join(job *j, const values *v, gh_err *e)
 {
     if (v->from)
@@ -98,15 +106,32 @@ static gh_status join(job *j, const values *v, gh_err *e)
         GH_TRY(use_manifest(j, v->model, e));
     if (!j->from)
         GH_TRY(set(&j->from, "torch", e));
-    if (strcmp(j->from, "torch") != 0)
-        return gh_fail(e, GH_UNSUPPORTED, "no importer for \"%.40s\"; there is torch", j->from);
-    if (!j->arch)
+    if (strcmp(j->from, "torch") != 0 && !is_onnx(j))
+        return gh_fail(e, GH_UNSUPPORTED, "no importer for \"%.40s\"; there are torch and onnx", j->from);
+    if (!j->arch && !is_onnx(j))
         return gh_fail(e, GH_ARG,
                        "a PyTorch checkpoint holds weights only: name its network by --arch "
                        "(efficientnet-lite0, ...) or a model by --model");
     if (!j->out)
         return gh_fail(e, GH_ARG, "name the file to write by --out, or a model by --model");
     return GH_OK;
+}
+
+/* The bytes as they are, once the engine has taken them. */
+static gh_status copy_onnx(const job *j, const char *file, gh_err *e)
+{
+    gh_net *net = NULL;
+    gh_map map = {0};
+    gh_status status = gh_net_load(&net, file, GH_PASS_ALL, e);
+    if (status == GH_OK)
+        status = gh_map_open(&map, file, GH_MAX_MODEL_BYTES, e);
+    if (status == GH_OK)
+        status = gh_file_write(j->out, map.data, map.size, e);
+    if (status == GH_OK)
+        gh_log(GH_LOG_INFO, "%s: a copy of %s, %u nodes", j->out, file, gh_net_graph(net)->nnodes);
+    gh_map_close(&map);
+    gh_net_free(&net);
+    return status;
 }
 
 static gh_status import(const job *j, const char *file, gh_err *e)
@@ -136,7 +161,7 @@ int gh_cmd_import(int argc, char **argv)
     job j = {0};
     gh_status status = join(&j, &v, &e);
     if (status == GH_OK)
-        status = import(&j, argv[0], &e);
+        status = is_onnx(&j) ? copy_onnx(&j, argv[0], &e) : import(&j, argv[0], &e);
     gh_free(j.from);
     gh_free(j.arch);
     gh_free(j.out);

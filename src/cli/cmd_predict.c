@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "tasks/preproc.h"
 #include "train/walk.h"
 
 #include <stdio.h>
@@ -15,8 +16,8 @@ typedef struct values {
     const char *model;
     gh_opt_list models;
     bool json;
-    int64_t top, limit, threads;
-    double threshold;
+    int64_t top, limit, threads, max_side;
+    double threshold, nms;
 } values;
 
 static const gh_option options[] = {
@@ -27,6 +28,9 @@ static const gh_option options[] = {
     {"top", GH_OPT_INT, offsetof(values, top), "N", "labels a picture (5)", 1, 100000},
     {"limit", GH_OPT_INT, offsetof(values, limit), "N", "most results a picture", 1, 100000},
     {"threshold", GH_OPT_REAL, offsetof(values, threshold), "S", "least score, 0 to 1 (the model's)", 0, 1},
+    {"nms", GH_OPT_REAL, offsetof(values, nms), "IOU", "boxes: overlap at which the weaker goes (0.3)", 0, 1},
+    {"max-side", GH_OPT_INT, offsetof(values, max_side), "N", "boxes: scale larger pictures to this (1280)",
+     GH_LEAST_MAX_SIDE, GH_MOST_MAX_SIDE},
     {"threads", GH_OPT_INT, offsetof(values, threads), "N", "threads a picture (all cores)", 1, 1024},
     {0},
 };
@@ -59,14 +63,33 @@ static void print_name(FILE *to, const char *name)
         fputc((unsigned char)*c < 0x20 || *c == 0x7f ? '?' : *c, to);
 }
 
-static void print_labels(const gh_result *r, const char *file)
+static void print_labels(const gh_result *r)
 {
     size_t n = gh_result_label_count(r);
-    print_name(stdout, file);
     printf(":%s", gh_result_unknown(r) ? " unknown;" : "");
     for (size_t i = 0; i < n; i++)
         printf("%s %s %.3f", i ? "," : "", gh_result_label(r, i), gh_result_score(r, i));
     puts(n ? "" : " no label reaches the threshold");
+}
+
+/* Label, score, top left corner and size of each. */
+static void print_boxes(const gh_result *r)
+{
+    gh_box_result b = {.size = sizeof b};
+    size_t i = 0;
+    putchar(':');
+    for (; gh_result_box(&b, r, i) == GH_OK; i++)
+        printf("%s %s %.3f at %d,%d %dx%d", i ? "," : "", b.label, b.score, b.x, b.y, b.w, b.h);
+    puts(i ? "" : " nothing reaches the threshold");
+}
+
+static void print_text(const job *j, const gh_result *r, const char *file)
+{
+    print_name(stdout, file);
+    if (strcmp(gh_predictor_task(j->predictor), "localize") == 0)
+        print_boxes(r);
+    else
+        print_labels(r);
     if (gh_result_truncated(r)) {
         print_name(stderr, file);
         fputs(": warning: the file ends early; the last part of the picture is missing\n", stderr);
@@ -77,7 +100,7 @@ static gh_status print_result(const job *j, const gh_result *r, const char *file
 {
     char *text = NULL;
     if (!j->json) {
-        print_labels(r, file);
+        print_text(j, r, file);
         return GH_OK;
     }
     GH_TRY(gh_result_to_json(&text, r, file, e));
@@ -157,6 +180,8 @@ int gh_cmd_predict(int argc, char **argv)
     j.options.top = (int)v.top;
     j.options.limit = (int)v.limit;
     j.options.threshold = v.threshold;
+    j.options.nms = v.nms;
+    j.options.max_side = (int)v.max_side;
     gh_status status = open_predictor(&j.predictor, &v, &e);
     if (status != GH_OK)
         return gh_cli_fail("predict", status, &e);

@@ -111,28 +111,58 @@ gh_status gh_net_from_graph(gh_net **out, gh_graph **graph, unsigned passes, gh_
     return status;
 }
 
+static gh_status add_taps(gh_graph *g, const char *const *taps, size_t ntaps, gh_err *e)
+{
+    for (size_t i = 0; i < ntaps; i++) {
+        uint32_t value = gh_graph_find(g, taps[i]);
+        if (value == GH_NONE)
+            return gh_fail(e, GH_NOTFOUND, "the network has no value \"%.60s\"", taps[i]);
+        gh_graph_output(g, value);
+    }
+    return GH_OK;
+}
+
+/* Batch, height and width of the inputs, and of the outputs that follow from them. */
+static void free_sizes(gh_graph *g)
+{
+    for (uint32_t i = 0; i < g->ninputs + g->noutputs; i++) {
+        gh_shape *s = &g->values[i < g->ninputs ? g->inputs[i] : g->outputs[i - g->ninputs]].shape;
+        if (s->rank == 4)
+            s->dims[0] = s->dims[2] = s->dims[3] = -1;
+    }
+}
+
+static gh_status load(gh_net **out, const char *path, unsigned passes, const char *const *taps, size_t ntaps,
+                      bool any_size, gh_err *e)
+{
+    gh_graph *g = NULL;
+    gh_status status = gh_onnx_read(&g, path, e);
+    if (status == GH_OK)
+        status = add_taps(g, taps, ntaps, e);
+    if (status) {
+        gh_graph_free(&g);
+        return status;
+    }
+    if (any_size)
+        free_sizes(g);
+    return gh_net_from_graph(out, &g, passes, e);
+}
+
 gh_status gh_net_load(gh_net **out, const char *path, unsigned passes, gh_err *e)
 {
-    return gh_net_load_tapped(out, path, passes, NULL, 0, e);
+    return load(out, path, passes, NULL, 0, false, e);
 }
 
 gh_status gh_net_load_tapped(gh_net **out, const char *path, unsigned passes, const char *const *taps,
                              size_t ntaps, gh_err *e)
 {
-    gh_graph *g = NULL;
-    gh_status status = gh_onnx_read(&g, path, e);
-    for (size_t i = 0; i < ntaps && status == GH_OK; i++) {
-        uint32_t value = gh_graph_find(g, taps[i]);
-        if (value == GH_NONE)
-            status = gh_fail(e, GH_NOTFOUND, "the network has no value \"%.60s\"", taps[i]);
-        else
-            gh_graph_output(g, value);
-    }
-    if (status) {
-        gh_graph_free(&g);
-        return status;
-    }
-    return gh_net_from_graph(out, &g, passes, e);
+    return load(out, path, passes, taps, ntaps, false, e);
+}
+
+gh_status gh_net_load_any_size(gh_net **out, const char *path, unsigned passes, const char *const *taps,
+                               size_t ntaps, gh_err *e)
+{
+    return load(out, path, passes, taps, ntaps, true, e);
 }
 
 /* Drops the cache's hold on a plan, or a user's; true when the net itself is no longer held. Under the lock.

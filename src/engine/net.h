@@ -19,6 +19,10 @@ GH_MUST_CHECK gh_status gh_net_load(gh_net **out, const char *path, unsigned pas
  * missing. */
 GH_MUST_CHECK gh_status gh_net_load_tapped(gh_net **out, const char *path, unsigned passes,
                                            const char *const *taps, size_t ntaps, gh_err *e);
+/* The same for a file whose fixed sizes are stand-ins: the batch, height and width of its rank 4 inputs are
+ * taken as free, so that a plan may have any. */
+GH_MUST_CHECK gh_status gh_net_load_any_size(gh_net **out, const char *path, unsigned passes,
+                                             const char *const *taps, size_t ntaps, gh_err *e);
 /* The same from a graph, which the net takes over (*graph becomes NULL) also on failure. */
 GH_MUST_CHECK gh_status gh_net_from_graph(gh_net **out, gh_graph **graph, unsigned passes, gh_err *e);
 /* Frees when no plan of it is held any more. */

@@ -17,7 +17,7 @@ static const struct {
     {gh_ops_math, &gh_ops_math_count},     {gh_ops_dense, &gh_ops_dense_count},
     {gh_ops_norm, &gh_ops_norm_count},     {gh_ops_shape, &gh_ops_shape_count},
     {gh_ops_move, &gh_ops_move_count},     {gh_ops_reduce, &gh_ops_reduce_count},
-    {gh_ops_trees, &gh_ops_trees_count},
+    {gh_ops_trees, &gh_ops_trees_count},   {gh_ops_conv_transpose, &gh_ops_conv_transpose_count},
 };
 
 const gh_op *gh_op_find(const char *domain, const char *type, int64_t opset)

@@ -9,6 +9,7 @@
     extern const size_t gh_ops_##name##_count
 
 GH_OP_FAMILY(conv);
+GH_OP_FAMILY(conv_transpose);
 GH_OP_FAMILY(pool);
 GH_OP_FAMILY(binary);
 GH_OP_FAMILY(unary);
@@ -20,6 +21,12 @@ GH_OP_FAMILY(move);
 GH_OP_FAMILY(reduce);
 GH_OP_FAMILY(trees);
 
+/* Largest padding, stride, dilation or window side in pixels that we accept. */
+#define GH_MAX_WINDOW 65536
+/* Attribute `name`: n integers of at least `least` and at most GH_MAX_WINDOW, each `fallback` when it is
+ * absent. */
+GH_MUST_CHECK gh_status gh_io_list(const gh_io *io, const char *name, int64_t *values, size_t n,
+                                   int64_t fallback, int64_t least);
 /* Window geometry shared by convolution and pooling: attributes kernel_shape, strides, dilations, pads,
  * auto_pad and (pooling) ceil_mode. Fills everything but oc and groups; `window` is kh, kw. One spatial
  * dimension counts as height 1. pads_end receives the padding at bottom and right. */

@@ -3,6 +3,7 @@
 #include "http/params.h"
 
 #include "tasks/manifest.h"
+#include "tasks/preproc.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -24,6 +25,8 @@ static const struct row {
     {"threshold", GH_P_THRESHOLD, REAL, offsetof(gh_params, threshold), 0, 1},
     {"limit", GH_P_LIMIT, WHOLE, offsetof(gh_params, limit), 1, 100000},
     {"timeout_ms", GH_P_TIMEOUT, WHOLE, offsetof(gh_params, timeout_ms), 1, 86400000},
+    {"nms", GH_P_NMS, REAL, offsetof(gh_params, nms), 0, 1},
+    {"max_side", GH_P_MAX_SIDE, WHOLE, offsetof(gh_params, max_side), GH_LEAST_MAX_SIDE, GH_MOST_MAX_SIDE},
 };
 
 static const struct row *find_row(const char *name, size_t len)

@@ -16,14 +16,16 @@ enum {
     GH_P_THRESHOLD = 1 << 2,
     GH_P_LIMIT = 1 << 3,
     GH_P_TIMEOUT = 1 << 4,
+    GH_P_NMS = 1 << 5,
+    GH_P_MAX_SIDE = 1 << 6,
 };
 
 typedef struct gh_params {
     unsigned given; /* GH_P_* that the request named */
     char models[GH_MAX_MODELS][65];
     int nmodels; /* 0 = the default model */
-    int top, limit, timeout_ms;
-    double threshold;
+    int top, limit, timeout_ms, max_side;
+    double threshold, nms;
 } gh_params;
 
 /* Sets the parameter `name` from text of `len` bytes when it is one of `accepted`; unknown names are no

@@ -32,6 +32,7 @@ const gh_route *gh_route_find(const char *method, const char *path, char *param,
 void gh_route_list(char *out, size_t size);
 
 void gh_h_classify(gh_app *app, gh_http_request *req, gh_worker *w, gh_http_reply *reply);
+void gh_h_localize(gh_app *app, gh_http_request *req, gh_worker *w, gh_http_reply *reply);
 void gh_h_models(gh_app *app, gh_http_request *req, gh_worker *w, gh_http_reply *reply);
 void gh_h_model(gh_app *app, gh_http_request *req, gh_worker *w, gh_http_reply *reply);
 void gh_h_healthz(gh_app *app, gh_http_request *req, gh_worker *w, gh_http_reply *reply);

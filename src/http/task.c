@@ -63,6 +63,9 @@ static gh_status add_model(answer *a, const char *name, gh_err *e)
 static gh_status find_models(answer *a, gh_err *e)
 {
     const gh_params *p = &a->input.params;
+    if (p->nmodels > 1 && a->spec->one_model)
+        return gh_fail(e, GH_ARG, "\"model\" names %d models; the task %s takes one at a time", p->nmodels,
+                       gh_task_name(a->spec->task));
     if (p->nmodels == 0)
         return add_model(a, NULL, e);
     for (int i = 0; i < p->nmodels; i++)

@@ -2,6 +2,7 @@
 #include "gharial.h"
 
 #include "base/mem.h"
+#include "tasks/preproc.h"
 #include "tasks/run.h"
 
 #include <string.h>
@@ -114,13 +115,19 @@ gh_status gh_predictor_run(gh_result **out, gh_predictor *predictor, const void 
     gh_predict_options o;
     gh_predict_options_init(&o);
     GH_TRY(take_options(&o, sizeof o, options, e));
+    if (o.max_side && (o.max_side < GH_LEAST_MAX_SIDE || o.max_side > GH_MOST_MAX_SIDE))
+        return gh_fail(e, GH_ARG, "max_side is %d; accepted are %d to %d, and 0 for the default", o.max_side,
+                       GH_LEAST_MAX_SIDE, GH_MOST_MAX_SIDE);
+    if (!(o.nms >= 0 && o.nms <= 1))
+        return gh_fail(e, GH_ARG, "nms is %g; accepted are 0 to 1", o.nms);
     if (o.top < 0 || o.limit < 0 || !(o.threshold >= 0 && o.threshold <= 1))
         return gh_fail(e, GH_ARG, "top is %d, limit %d, threshold %g; accepted are 0 or more, and 0 to 1",
                        o.top, o.limit, o.threshold);
     gh_image_limits limits = gh_image_limits_default();
     if (o.max_pixels)
         limits.max_pixels = o.max_pixels;
-    const gh_run_options run = {.top = o.top, .limit = o.limit, .threshold = o.threshold};
+    const gh_run_options run = {
+        .top = o.top, .limit = o.limit, .threshold = o.threshold, .nms = o.nms, .max_side = o.max_side};
     return gh_run(out, predictor->worker, predictor->model, data, len, &limits, &run, e);
 }
 
@@ -162,6 +169,28 @@ int gh_result_index(const gh_result *result, size_t i)
 double gh_result_score(const gh_result *result, size_t i)
 {
     return i < result->nlabels ? (double)result->labels[i].score : 0;
+}
+
+size_t gh_result_box_count(const gh_result *result)
+{
+    return result->nobjects;
+}
+
+gh_status gh_result_box(gh_box_result *out, const gh_result *result, size_t i)
+{
+    if (i >= result->nobjects || out->size < sizeof *out)
+        return GH_ARG;
+    const gh_object *b = &result->objects[i];
+    out->label = b->label;
+    out->index = b->index;
+    out->score = (double)b->score;
+    out->x = b->x;
+    out->y = b->y;
+    out->w = b->w;
+    out->h = b->h;
+    out->landmark_count = b->nlandmarks;
+    memcpy(out->landmarks, b->landmarks, sizeof out->landmarks);
+    return GH_OK;
 }
 
 gh_status gh_result_to_json(char **out, const gh_result *result, const char *file, gh_err *e)

@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "tasks/detect.h"
 #include "tasks/model_parts.h"
 #include "tasks/run.h"
 
@@ -39,15 +40,31 @@ void gh_model_put(gh_model **m)
     gh_free(gone);
 }
 
+static gh_status check_localize(const gh_manifest *m, gh_err *e)
+{
+    const gh_manifest_input *in = &m->input;
+    if (m->decoder != GH_DECODE_CENTERNET)
+        return gh_fail(e, GH_UNSUPPORTED, "model '%s': task localize takes the decoder centernet", m->name);
+    if (in->fit != GH_FIT_STRETCH)
+        return gh_fail(e, GH_UNSUPPORTED, "model '%s': task localize takes the fit stretch", m->name);
+    if (in->stride && (in->width % in->stride || in->height % in->stride))
+        return gh_fail(e, GH_FORMAT,
+                       "model '%s': the input of %d x %d is no multiple of its stride, %d pixels", m->name,
+                       in->width, in->height, in->stride);
+    return GH_OK;
+}
+
 /* What this version runs; anything else is refused at load, not at the first request. */
 static gh_status check_kind(const gh_manifest *m, gh_err *e)
 {
     if (m->nsteps > 0)
         return gh_fail(e, GH_UNSUPPORTED, "model '%s' is a pipeline; this version runs single networks",
                        m->name);
+    if (m->task == GH_TASK_LOCALIZE)
+        return check_localize(m, e);
     if (m->task != GH_TASK_CLASSIFY)
-        return gh_fail(e, GH_UNSUPPORTED, "model '%s' has task %s; this version runs classify", m->name,
-                       gh_task_name(m->task));
+        return gh_fail(e, GH_UNSUPPORTED, "model '%s' has task %s; this version runs classify and localize",
+                       m->name, gh_task_name(m->task));
     if (m->decoder > GH_DECODE_SIGMOID)
         return gh_fail(e, GH_UNSUPPORTED,
                        "model '%s': task classify takes the decoders softmax, probabilities and sigmoid",
@@ -112,6 +129,19 @@ gh_status gh_model_check_distance(gh_net *net, const gh_manifest *m, const gh_sh
     return GH_OK;
 }
 
+static gh_status check_maps(gh_net *net, const gh_manifest *m, gh_err *e)
+{
+    gh_tensor maps[GH_DETECT_MAPS];
+    size_t n = gh_net_outputs(net), known = n < GH_DETECT_MAPS ? n : GH_DETECT_MAPS;
+    const gh_shape input = gh_shape_of(4, (int64_t[]){1, 3, m->input.height, m->input.width});
+    gh_status status = GH_OK;
+    for (size_t i = 0; i < known && status == GH_OK; i++)
+        status = gh_net_output_for(&maps[i], net, i, &input, e);
+    if (status == GH_OK)
+        status = gh_detect_check(maps, n, m->nlabels, m->input.width, m->input.height, e);
+    return status == GH_OK ? GH_OK : gh_err_prefix(e, status, "model '%s'", m->name);
+}
+
 static gh_status check_output(gh_net *net, const gh_manifest *m, gh_err *e)
 {
     gh_shape shape;
@@ -120,6 +150,8 @@ static gh_status check_output(gh_net *net, const gh_manifest *m, gh_err *e)
     char text[80];
     if (gh_net_outputs(net) < 1)
         return gh_fail(e, GH_FORMAT, "model '%s': the network has no output", m->name);
+    if (m->task == GH_TASK_LOCALIZE)
+        return check_maps(net, m, e);
     GH_TRY(gh_model_output(&shape, &type, net, m->input.width, m->input.height, e));
     if (type != GH_F32 || !gh_shape_count(&count, &shape) || count != m->nlabels)
         return gh_fail(e, GH_FORMAT,
@@ -158,18 +190,28 @@ gh_status gh_model_make(gh_model **out, gh_manifest **manifest, gh_net **net, gh
     return status;
 }
 
+/* Class and score of the best label, or of the largest object. */
 static gh_status judge_selftest(const gh_manifest *m, const gh_result *r, gh_err *e)
 {
     const gh_selftest *want = &m->selftest;
-    if (r->nlabels == 0 || r->labels[0].index != want->index)
+    int index = -1;
+    double score = 0;
+    if (r->nlabels) {
+        index = r->labels[0].index;
+        score = (double)r->labels[0].score;
+    } else if (r->nobjects) {
+        index = r->objects[0].index;
+        score = (double)r->objects[0].score;
+    }
+    if (index != want->index)
         return gh_fail(e, GH_INTERNAL,
                        "model '%s' fails its self-test: the best class of %s is %d, expected %d", m->name,
-                       want->input, r->nlabels ? r->labels[0].index : -1, want->index);
-    if (fabs(r->labels[0].score - want->score) > want->tolerance)
+                       want->input, index, want->index);
+    if (fabs(score - want->score) > want->tolerance)
         return gh_fail(
             e, GH_INTERNAL,
             "model '%s' fails its self-test: the best score of %s is %.4f, expected %.4f within %.4f",
-            m->name, want->input, r->labels[0].score, want->score, want->tolerance);
+            m->name, want->input, score, want->score, want->tolerance);
     return GH_OK;
 }
 
@@ -179,7 +221,8 @@ gh_status gh_model_selftest(gh_model *model, gh_err *e)
     const gh_manifest *m = model->manifest;
     if (!m->selftest.input)
         return GH_OK;
-    const gh_run_options options = {.top = 1, .threshold = 1e-30};
+    /* labels are compared whatever their score, boxes at the threshold that requests get */
+    const gh_run_options options = {.top = 1, .threshold = m->task == GH_TASK_CLASSIFY ? 1e-30 : 0};
     gh_buf picture = {0};
     gh_worker *worker = NULL;
     gh_result *r = NULL;
@@ -227,7 +270,8 @@ gh_status gh_model_open_tapped(gh_model **out, const char *folder, const char *c
     char *path = gh_path_join(folder, "model.onnx");
     gh_status status = path ? check_kind(manifest, e) : gh_fail(e, GH_NOMEM, "memory ran out at a model");
     if (status == GH_OK)
-        status = gh_net_load_tapped(&net, path, GH_PASS_ALL, taps, ntaps, e);
+        status = (manifest->input.stride ? gh_net_load_any_size : gh_net_load_tapped)(&net, path, GH_PASS_ALL,
+                                                                                      taps, ntaps, e);
     gh_free(path);
     if (status == GH_OK)
         return finish(out, &manifest, &net, folder, with_selftest, e);

@@ -40,6 +40,22 @@ static gh_rect clip_box(gh_rect box, int width, int height)
     return box;
 }
 
+static int round_up(double side, int stride)
+{
+    int n = (int)fmax(1, nearbyint(side));
+    return (n + stride - 1) / stride * stride;
+}
+
+void gh_preproc_choose(gh_manifest_input *in, int width, int height, int max_side)
+{
+    if (!in->stride)
+        return;
+    double most = max_side ? max_side : GH_DEFAULT_MAX_SIDE;
+    double scale = fmin(1, most / fmax(width, height));
+    in->width = round_up(width * scale, in->stride);
+    in->height = round_up(height * scale, in->stride);
+}
+
 gh_placement gh_preproc_place(const gh_manifest_input *in, int width, int height)
 {
     gh_placement p = {{0, 0, width, height}, 0, 0, in->width, in->height};

@@ -12,6 +12,14 @@ typedef struct gh_placement {
     int x, y, width, height;
 } gh_placement;
 
+/* Longest side of a picture for a model that takes any size, unless the request names one, and its range. */
+#define GH_DEFAULT_MAX_SIDE 1280
+#define GH_LEAST_MAX_SIDE   32
+#define GH_MOST_MAX_SIDE    2048
+
+/* The network's input size for an upright picture, where `in` has a stride: a longest side over max_side
+ * (pixels; 0 = default) is scaled to it, the other in proportion, then each is rounded up to the stride. */
+void gh_preproc_choose(gh_manifest_input *in, int width, int height, int max_side);
 /* The placement of an upright picture of width * height. crop: the box of "short side to round(size / crop),
  * long side in proportion, rounded down, then the centre": torchvision's Resize and CenterCrop, in one step.
  */

@@ -16,6 +16,11 @@ static json_t *milliseconds(double ms)
     return rounded == floor(rounded) ? json_integer((json_int_t)rounded) : json_real(rounded);
 }
 
+static bool set(json_t *object, const char *key, json_t *value)
+{
+    return json_object_set_new(object, key, value) == 0; /* refuses NULL, which is lack of memory */
+}
+
 static json_t *label_list(const gh_result *r)
 {
     json_t *list = json_array();
@@ -31,9 +36,34 @@ static json_t *label_list(const gh_result *r)
     return list;
 }
 
-static bool set(json_t *object, const char *key, json_t *value)
+static json_t *landmark_list(const gh_object *b)
 {
-    return json_object_set_new(object, key, value) == 0; /* refuses NULL, which is lack of memory */
+    json_t *list = json_array();
+    for (int i = 0; list && i < b->nlandmarks; i++) {
+        json_t *point = json_pack("[i, i]", b->landmarks[i][0], b->landmarks[i][1]);
+        if (json_array_append_new(list, point) != 0) {
+            json_decref(list);
+            list = NULL;
+        }
+    }
+    return list;
+}
+
+static json_t *object_list(const gh_result *r)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; list && i < r->nobjects; i++) {
+        const gh_object *b = &r->objects[i];
+        json_t *one = json_pack("{s:o, s:f, s:i, s:i, s:i, s:i}", "label", gh_json_text(b->label), "score",
+                                (double)b->score, "x", b->x, "y", b->y, "w", b->w, "h", b->h);
+        bool ok = one && (!b->nlandmarks || set(one, "landmarks", landmark_list(b)));
+        if (!ok || json_array_append(list, one) != 0) {
+            json_decref(list);
+            list = NULL;
+        }
+        json_decref(one);
+    }
+    return list;
 }
 
 static bool fill(json_t *o, const gh_result *r, double queue_ms, const char *file)
@@ -42,7 +72,10 @@ static bool fill(json_t *o, const gh_result *r, double queue_ms, const char *fil
     bool ok = !file || set(o, "file", gh_json_text(file));
     ok = ok && set(o, "model", json_string(m->name)) && set(o, "version", json_string(m->version));
     ok = ok && set(o, "width", json_integer(r->width)) && set(o, "height", json_integer(r->height));
-    ok = ok && set(o, "labels", label_list(r));
+    if (r->task == GH_TASK_LOCALIZE)
+        ok = ok && set(o, "objects", object_list(r));
+    else
+        ok = ok && set(o, "labels", label_list(r));
     if (r->unknown)
         ok = ok && set(o, "unknown", json_true());
     if (r->truncated)

@@ -4,6 +4,7 @@
 #include "base/cpu.h"
 #include "base/mem.h"
 #include "tasks/classify.h"
+#include "tasks/detect.h"
 #include "tasks/preproc.h"
 
 #include <string.h>
@@ -80,14 +81,16 @@ static gh_model *base_of(gh_model *m)
     return m->body ? m->body : m;
 }
 
-static gh_status decode_picture(gh_image **image, gh_result *r, const uint8_t *data, size_t len,
-                                const gh_image_limits *limits, gh_err *e)
+/* `in` is the base's input; where the model takes any size, the picture decides its width and height here. */
+static gh_status decode_picture(gh_image **image, gh_result *r, gh_manifest_input *in, const uint8_t *data,
+                                size_t len, const gh_image_limits *limits, int max_side, gh_err *e)
 {
     gh_image_info info;
     int min_width, min_height;
     GH_TRY(gh_image_probe(&info, data, len, limits, e));
-    gh_preproc_min_size(&min_width, &min_height, &base_of(r->model)->manifest->input, info.width,
-                        info.height);
+    if (r->task == GH_TASK_LOCALIZE)
+        gh_preproc_choose(in, info.width, info.height, max_side);
+    gh_preproc_min_size(&min_width, &min_height, in, info.width, info.height);
     GH_TRY(gh_image_decode(image, data, len, &info, min_width, min_height, e));
     r->width = info.width;
     r->height = info.height;
@@ -107,9 +110,9 @@ void gh_worker_unshare(gh_worker *w)
     w->kept.base = NULL;
 }
 
-static gh_status run_image(gh_result *r, gh_worker *w, const gh_image *image, uint64_t *mark, gh_err *e)
+static gh_status run_image(gh_result *r, gh_worker *w, const gh_image *image, const gh_manifest_input *in,
+                           uint64_t *mark, gh_err *e)
 {
-    const gh_manifest_input *in = &base_of(r->model)->manifest->input;
     GH_TRY(reserve_scratch(w, in, e));
     GH_TRY(gh_preproc_run(gh_session_input(w->session, 0), image, in, w->scratch, e));
     r->preproc_ms = ms_since(mark);
@@ -185,6 +188,19 @@ static gh_status judge_session(gh_result *r, const gh_worker *w, const gh_net *n
     return judge(r, gh_session_output(w->session, 0), second, options, e);
 }
 
+/* What the bound network gave for its input `in`, as the task reads it. */
+static gh_status read_session(gh_result *r, const gh_worker *w, const gh_manifest_input *in,
+                              const gh_run_options *options, gh_err *e)
+{
+    gh_tensor maps[GH_DETECT_MAPS];
+    size_t n = gh_net_outputs(r->model->net);
+    if (r->task != GH_TASK_LOCALIZE)
+        return judge_session(r, w, r->model->net, options, e);
+    for (size_t i = 0; i < n && i < GH_DETECT_MAPS; i++)
+        maps[i] = *gh_session_output(w->session, i);
+    return gh_detect_decode(r, maps, n, in->width, in->height, options, e);
+}
+
 /* The head's network on the kept features. */
 static gh_status run_head(gh_result *r, gh_worker *w, const gh_run_options *options, gh_err *e)
 {
@@ -208,20 +224,20 @@ static gh_status run_base(gh_result *r, gh_worker *w, const uint8_t *data, size_
                           const gh_image_limits *limits, const gh_run_options *options, uint64_t *mark,
                           gh_err *e)
 {
-    const gh_manifest_input *in = &base_of(r->model)->manifest->input;
-    gh_shape shape = gh_shape_of(4, (int64_t[]){1, 3, in->height, in->width});
+    gh_manifest_input in = base_of(r->model)->manifest->input;
     gh_image *image = NULL;
     gh_plan *plan = NULL;
-    gh_status status = decode_picture(&image, r, data, len, limits, e);
+    gh_status status = decode_picture(&image, r, &in, data, len, limits, options->max_side, e);
+    gh_shape shape = gh_shape_of(4, (int64_t[]){1, 3, in.height, in.width});
     r->decode_ms = ms_since(mark);
     if (status == GH_OK)
         status = bind(&plan, w, base_of(r->model)->net, &shape, e);
     if (status == GH_OK)
-        status = run_image(r, w, image, mark, e);
-    if (status == GH_OK && (w->sharing || r->model->body))
+        status = run_image(r, w, image, &in, mark, e);
+    if (status == GH_OK && r->task == GH_TASK_CLASSIFY && (w->sharing || r->model->body))
         status = keep_outputs(w, r, data, e);
     if (status == GH_OK && !r->model->body)
-        status = judge_session(r, w, r->model->net, options, e);
+        status = read_session(r, w, &in, options, e);
     gh_plan_put(&plan);
     gh_image_free(&image);
     return status;
@@ -232,7 +248,8 @@ static gh_status run_into(gh_result *r, gh_worker *w, const uint8_t *data, size_
 {
     uint64_t mark = gh_now_ns();
     const outputs *k = &w->kept;
-    bool shared = w->sharing && k->base == base_of(r->model) && k->picture == data;
+    bool shared =
+        r->task == GH_TASK_CLASSIFY && w->sharing && k->base == base_of(r->model) && k->picture == data;
     if (shared) {
         r->width = k->width;
         r->height = k->height;
@@ -276,6 +293,7 @@ void gh_result_free(gh_result **r)
         return;
     gh_model_put(&(*r)->model);
     gh_free((*r)->labels);
+    gh_free((*r)->objects);
     gh_free(*r);
     *r = NULL;
 }

@@ -13,6 +13,8 @@ typedef struct gh_run_options {
     int top;          /* classify: how many labels, default 5; at most the number of labels */
     double threshold; /* least score, default the manifest's */
     int limit;        /* most results */
+    double nms;       /* localize: overlap (IoU) over which the weaker of two boxes goes, default 0.3 */
+    int max_side;     /* localize: larger pictures are scaled to this longest side, default 1280 */
 } gh_run_options;
 
 typedef struct gh_label {
@@ -21,6 +23,18 @@ typedef struct gh_label {
     float score; /* 0..1 */
 } gh_label;
 
+#define GH_LANDMARKS 5
+
+/* A box in whole pixels of the upright picture, clipped to it; w and h are at least 1. */
+typedef struct gh_object {
+    const char *label; /* borrowed from the model */
+    int index;
+    float score; /* 0..1 */
+    int x, y, w, h;
+    int landmarks[GH_LANDMARKS][2]; /* x, y: eyes, nose, corners of the mouth, the picture's left first */
+    int nlandmarks;                 /* 0 or GH_LANDMARKS */
+} gh_object;
+
 /* gharial.h has the same type, opaque. */
 struct gh_result {
     gh_model *model;   /* a reference */
@@ -28,6 +42,8 @@ struct gh_result {
     gh_task task;
     gh_label *labels; /* best first */
     size_t nlabels;
+    gh_object *objects; /* largest first */
+    size_t nobjects;
     bool unknown;   /* the manifest's reject rule fired */
     bool truncated; /* the picture's file ended early: a warning in the reply */
     double decode_ms, preproc_ms, infer_ms;

@@ -179,6 +179,9 @@ gh_status gh_evaluate(gh_evaluation **out, gh_model *model, const gh_sample *sam
                       int threads, gh_evaluate_progress progress, void *arg, gh_err *e)
 {
     gh_evaluation *ev = NULL;
+    if (model->manifest->task != GH_TASK_CLASSIFY)
+        return gh_fail(e, GH_UNSUPPORTED, "model '%s' has task %s; this version measures classify",
+                       model->name, gh_task_name(model->manifest->task));
     GH_TRY(new_evaluation(&ev, count, model->manifest->nlabels, e));
     run j = {.ev = ev, .model = model, .samples = samples, .progress = progress, .arg = arg};
     pthread_mutex_init(&j.lock, NULL);

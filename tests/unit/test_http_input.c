@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#define ALL (GH_P_MODEL | GH_P_TOP | GH_P_THRESHOLD | GH_P_LIMIT | GH_P_TIMEOUT)
+#define ALL (GH_P_MODEL | GH_P_TOP | GH_P_THRESHOLD | GH_P_LIMIT | GH_P_TIMEOUT | GH_P_NMS | GH_P_MAX_SIDE)
 
 typedef struct fixture {
     gh_http_request req;
@@ -131,17 +131,18 @@ END_TEST
 
 START_TEST(test_json_fields)
 {
-    ck_assert_msg(
-        read_text("application/json",
-                  "{\"image\":\"Zm9v\",\"top\":3,\"threshold\":0.25,\"limit\":2.0,\"timeout_ms\":\"50\","
-                  "\"model\":\"a, b\",\"unknown\":{\"x\":[1]}}") == GH_OK,
-        "%s", f.e.text);
+    ck_assert_msg(read_text("application/json", "{\"image\":\"Zm9v\",\"top\":3,\"threshold\":0.25,\"limit\":"
+                                                "2.0,\"timeout_ms\":\"50\",\"nms\":0.5,\"max_side\":640,"
+                                                "\"model\":\"a, b\",\"unknown\":{\"x\":[1]}}") == GH_OK,
+                  "%s", f.e.text);
     check_picture(0, "foo");
     ck_assert(!f.in.batch);
     ck_assert_int_eq(f.in.params.top, 3);
     ck_assert_double_eq(f.in.params.threshold, 0.25);
     ck_assert_int_eq(f.in.params.limit, 2);
     ck_assert_int_eq(f.in.params.timeout_ms, 50);
+    ck_assert_double_eq(f.in.params.nms, 0.5);
+    ck_assert_int_eq(f.in.params.max_side, 640);
     ck_assert_int_eq(f.in.params.nmodels, 2);
     ck_assert_str_eq(f.in.params.models[0], "a");
     ck_assert_str_eq(f.in.params.models[1], "b");
@@ -261,8 +262,8 @@ START_TEST(test_parameters_are_strict)
         {"top", "5x"},        {"top", " 5"},         {"top", "-1"},          {"top", "1e2"},
         {"top", "100001"},    {"threshold", "nan"},  {"threshold", "inf"},   {"threshold", "0x1"},
         {"threshold", "1.1"}, {"threshold", "-0.1"}, {"threshold", "1e999"}, {"threshold", "."},
-        {"limit", "0"},       {"timeout_ms", "0"},   {"model", "a b"},       {"model", "."},
-        {"model", "a,b,"},    {"model", "a/b"},
+        {"nms", "1.1"},       {"max_side", "31"},    {"limit", "0"},         {"timeout_ms", "0"},
+        {"model", "a b"},     {"model", "."},        {"model", "a,b,"},      {"model", "a/b"},
     };
     for (size_t i = 0; i < GH_COUNT(bad); i++) {
         gh_params p = {0};

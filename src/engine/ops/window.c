@@ -3,11 +3,8 @@
 
 #include <string.h>
 
-/* Largest padding, stride, dilation or window side in pixels that we accept. */
-#define MAX_SIDE 65536
-
-static gh_status read_list(const gh_io *io, const char *name, int64_t *values, size_t n, int64_t fallback,
-                           int64_t least)
+gh_status gh_io_list(const gh_io *io, const char *name, int64_t *values, size_t n, int64_t fallback,
+                     int64_t least)
 {
     const gh_attr *a = gh_node_attr(io->node, name);
     for (size_t i = 0; i < n; i++)
@@ -17,9 +14,9 @@ static gh_status read_list(const gh_io *io, const char *name, int64_t *values, s
     if (a->type != GH_ATTR_INTS || a->count != n)
         return gh_io_fail(io, GH_FORMAT, "attribute %s must hold %zu integers", name, n);
     for (size_t i = 0; i < n; i++) {
-        if (a->ints[i] < least || a->ints[i] > MAX_SIDE)
+        if (a->ints[i] < least || a->ints[i] > GH_MAX_WINDOW)
             return gh_io_fail(io, GH_FORMAT, "attribute %s holds %lld; %lld to %d is accepted", name,
-                              (long long)a->ints[i], (long long)least, MAX_SIDE);
+                              (long long)a->ints[i], (long long)least, GH_MAX_WINDOW);
         values[i] = a->ints[i];
     }
     return GH_OK;
@@ -34,9 +31,9 @@ static gh_status axis_out(const gh_io *io, int64_t *out, int64_t in, int64_t win
         *out = (in + stride - 1) / stride;
         int64_t total = (*out - 1) * stride + reach - in;
         total = total < 0 ? 0 : total;
-        if (total > MAX_SIDE)
+        if (total > GH_MAX_WINDOW)
             return gh_io_fail(io, GH_FORMAT, "auto_pad would add %lld pixels; at most %d are accepted",
-                              (long long)total, MAX_SIDE);
+                              (long long)total, GH_MAX_WINDOW);
         pad[0] = auto_pad[5] == 'U' ? total / 2 : total - total / 2;
         pad[1] = total - pad[0];
         return GH_OK;
@@ -60,9 +57,9 @@ gh_status gh_window(const gh_io *io, gh_conv_shape *s, int pads_end[2], const in
     int64_t stride[2], dilation[2], pads[4], out[2], size[2] = {1, 1};
     if (in->rank != 3 && in->rank != 4)
         return gh_io_fail(io, GH_UNSUPPORTED, "input has %d dimensions; gharial runs 3 and 4", in->rank);
-    GH_TRY(read_list(io, "strides", stride, spatial, 1, 1));
-    GH_TRY(read_list(io, "dilations", dilation, spatial, 1, 1));
-    GH_TRY(read_list(io, "pads", pads, 2 * spatial, 0, 0));
+    GH_TRY(gh_io_list(io, "strides", stride, spatial, 1, 1));
+    GH_TRY(gh_io_list(io, "dilations", dilation, spatial, 1, 1));
+    GH_TRY(gh_io_list(io, "pads", pads, 2 * spatial, 0, 0));
     bool notset = strcmp(auto_pad, "NOTSET") == 0, valid = strcmp(auto_pad, "VALID") == 0;
     if (!notset && !valid && strcmp(auto_pad, "SAME_UPPER") != 0 && strcmp(auto_pad, "SAME_LOWER") != 0)
         return gh_io_fail(io, GH_FORMAT,
@@ -80,9 +77,9 @@ gh_status gh_window(const gh_io *io, gh_conv_shape *s, int pads_end[2], const in
     }
     for (size_t a = 0; a < 2; a++) {
         size[a] = spatial == 2 ? in->dims[2 + a] : a ? in->dims[2] : 1;
-        if (window[a] < 1 || window[a] > MAX_SIDE)
+        if (window[a] < 1 || window[a] > GH_MAX_WINDOW)
             return gh_io_fail(io, GH_FORMAT, "a window side is %lld; 1 to %d is accepted",
-                              (long long)window[a], MAX_SIDE);
+                              (long long)window[a], GH_MAX_WINDOW);
         int64_t pad[2] = {pads[a], pads[a + 2]};
         GH_TRY(axis_out(io, &out[a], size[a], window[a], stride[a], dilation[a], pad, auto_pad, ceil_mode));
         pads[a] = pad[0];
