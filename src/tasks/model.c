@@ -284,7 +284,12 @@ static gh_status open_file(gh_model **out, const char *path, bool with_selftest,
     gh_manifest *manifest = NULL;
     gh_net *net = NULL;
     GH_TRY(gh_net_load(&net, path, GH_PASS_ALL, e));
-    gh_status status = gh_manifest_guess(&manifest, path, net, e);
+    gh_status status = GH_OK;
+    if (gh_net_inputs(net) != 1)
+        status = gh_fail(e, GH_UNSUPPORTED, "%.200s has %zu inputs; one picture is what a model gets", path,
+                         gh_net_inputs(net));
+    if (status == GH_OK)
+        status = gh_manifest_guess(&manifest, path, net, e);
     if (status == GH_OK)
         return finish(out, &manifest, &net, path, with_selftest, e);
     gh_net_free(&net);

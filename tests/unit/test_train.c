@@ -291,6 +291,26 @@ START_TEST(test_what_cannot_be_learned_is_refused)
 }
 END_TEST
 
+/* A bare network of two inputs has no place for a second picture. */
+START_TEST(test_a_body_with_two_inputs_is_refused)
+{
+    char two[256];
+    gh_graph *g = NULL;
+    gh_shape shape = gh_shape_of(4, (const int64_t[]){1, 3, 8, 8});
+    ck_assert_int_eq(gh_graph_new(&g, &e), GH_OK);
+    uint32_t in[2] = {gh_graph_input(g, "a", GH_F32, shape), gh_graph_input(g, "b", GH_F32, shape)};
+    uint32_t sum = gh_graph_op(g, "Add", "sum", in, 2),
+             mean = gh_graph_op(g, "GlobalAveragePool", "mean", &sum, 1);
+    gh_graph_output(g, gh_graph_op(g, "Flatten", "flat", &mean, 1));
+    snprintf(two, sizeof two, "%s", tiny_path("d.onnx"));
+    ck_assert_msg(gh_onnx_write(g, two, &e) == GH_OK, "%s", e.text);
+    gh_graph_free(&g);
+    o.body = two;
+    ck_assert_int_eq(train(), GH_UNSUPPORTED);
+    ck_assert_ptr_nonnull(strstr(e.text, "2 inputs"));
+}
+END_TEST
+
 static volatile bool stop;
 
 /* An interrupted run, and one that cannot write, leave the old model untouched and nothing beside it. */
@@ -706,6 +726,7 @@ Suite *gh_suite_train(void)
     tcase_add_test(c, test_a_head_without_its_body_says_so);
     tcase_add_test(c, test_reload);
     tcase_add_test(c, test_what_cannot_be_learned_is_refused);
+    tcase_add_test(c, test_a_body_with_two_inputs_is_refused);
     tcase_add_test(c, test_the_old_model_survives);
     tcase_add_test(c, test_leftovers_of_a_killed_run_go);
     tcase_add_test(c, test_a_broken_picture_is_left_out);
