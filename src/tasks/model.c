@@ -102,6 +102,9 @@ gh_status gh_model_output(gh_shape *shape, gh_dtype *type, gh_net *net, int widt
 {
     const gh_shape input = gh_shape_of(4, (int64_t[]){1, 3, height, width});
     gh_tensor out = {0};
+    if (gh_net_inputs(net) != 1) /* the plan would read a shape for each */
+        return gh_fail(e, GH_UNSUPPORTED, "the network has %zu inputs; one picture is what a model gets",
+                       gh_net_inputs(net));
     GH_TRY(gh_net_output_for(&out, net, 0, &input, e));
     *shape = out.shape;
     *type = out.type;
@@ -284,12 +287,7 @@ static gh_status open_file(gh_model **out, const char *path, bool with_selftest,
     gh_manifest *manifest = NULL;
     gh_net *net = NULL;
     GH_TRY(gh_net_load(&net, path, GH_PASS_ALL, e));
-    gh_status status = GH_OK;
-    if (gh_net_inputs(net) != 1)
-        status = gh_fail(e, GH_UNSUPPORTED, "%.200s has %zu inputs; one picture is what a model gets", path,
-                         gh_net_inputs(net));
-    if (status == GH_OK)
-        status = gh_manifest_guess(&manifest, path, net, e);
+    gh_status status = gh_manifest_guess(&manifest, path, net, e);
     if (status == GH_OK)
         return finish(out, &manifest, &net, path, with_selftest, e);
     gh_net_free(&net);
