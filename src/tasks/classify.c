@@ -1,8 +1,11 @@
-/* The classify decoder: softmax, sigmoid or plain probabilities, then the best k. The order is found on the
+/* The task classify: softmax, sigmoid or plain probabilities, then the best k. The order is found on the
  * raw outputs, so that scores which round to the same number still stand in the network's order. */
 #include "tasks/classify.h"
 
 #include "base/mem.h"
+#include "tasks/jsontext.h"
+#include "tasks/kind.h"
+#include "tasks/model_parts.h"
 
 #include <math.h>
 
@@ -129,3 +132,66 @@ gh_status gh_classify_decode(gh_result *r, const gh_tensor *scores, const gh_run
     r->nlabels = kept;
     return GH_OK;
 }
+
+static gh_status check_manifest(const gh_manifest *m, gh_err *e)
+{
+    if (m->decoder > GH_DECODE_SIGMOID)
+        return gh_fail(e, GH_UNSUPPORTED,
+                       "model '%s': task classify takes the decoders softmax, probabilities and sigmoid",
+                       m->name);
+    return GH_OK;
+}
+
+static gh_status check_network(gh_net *net, const gh_manifest *m, gh_err *e)
+{
+    gh_shape shape;
+    gh_dtype type;
+    size_t count = 0;
+    char text[80];
+    GH_TRY(gh_model_output(&shape, &type, net, m->input.width, m->input.height, e));
+    if (type != GH_F32 || !gh_shape_count(&count, &shape) || count != m->nlabels)
+        return gh_fail(e, GH_FORMAT,
+                       "model '%s': the network's output '%.60s' is %s %s, but model.json has %zu labels",
+                       m->name, gh_net_output(net, 0)->name, gh_dtype_name(type),
+                       gh_shape_text(&shape, text, sizeof text), m->nlabels);
+    return GH_OK;
+}
+
+/* Scores and, for the reject rule, the distance, which is the second output. */
+static gh_status decode(gh_result *r, const gh_outputs *o, const gh_run_options *options, gh_err *e)
+{
+    const gh_manifest *m = r->model->manifest;
+    GH_TRY(gh_classify_decode(r, &o->tensors[0], options, e));
+    if (m->reject_distance > 0 && o->count > 1)
+        r->unknown |= *(const float *)o->tensors[1].data > m->reject_distance;
+    return GH_OK;
+}
+
+static json_t *label_list(const gh_result *r)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; list && i < r->nlabels; i++) {
+        const gh_label *l = &r->labels[i];
+        json_t *one = json_pack("{s:o, s:i, s:f}", "label", gh_json_text(l->label), "index", l->index,
+                                "score", (double)l->score);
+        if (json_array_append_new(list, one) != 0) {
+            json_decref(list);
+            list = NULL;
+        }
+    }
+    return list;
+}
+
+static bool reply(json_t *o, const gh_result *r)
+{
+    return gh_reply_set(o, "labels", label_list(r)) &&
+           (!r->unknown || gh_reply_set(o, "unknown", json_true()));
+}
+
+const gh_kind gh_kind_classify = {
+    .shares = true,
+    .check_manifest = check_manifest,
+    .check_network = check_network,
+    .decode = decode,
+    .reply = reply,
+};

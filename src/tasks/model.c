@@ -3,7 +3,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
-#include "tasks/detect.h"
+#include "tasks/kind.h"
 #include "tasks/model_parts.h"
 #include "tasks/run.h"
 
@@ -40,36 +40,18 @@ void gh_model_put(gh_model **m)
     gh_free(gone);
 }
 
-static gh_status check_localize(const gh_manifest *m, gh_err *e)
-{
-    const gh_manifest_input *in = &m->input;
-    if (m->decoder != GH_DECODE_CENTERNET)
-        return gh_fail(e, GH_UNSUPPORTED, "model '%s': task localize takes the decoder centernet", m->name);
-    if (in->fit != GH_FIT_STRETCH)
-        return gh_fail(e, GH_UNSUPPORTED, "model '%s': task localize takes the fit stretch", m->name);
-    if (in->stride && (in->width % in->stride || in->height % in->stride))
-        return gh_fail(e, GH_FORMAT,
-                       "model '%s': the input of %d x %d is no multiple of its stride, %d pixels", m->name,
-                       in->width, in->height, in->stride);
-    return GH_OK;
-}
-
 /* What this version runs; anything else is refused at load, not at the first request. */
 static gh_status check_kind(const gh_manifest *m, gh_err *e)
 {
     if (m->nsteps > 0)
         return gh_fail(e, GH_UNSUPPORTED, "model '%s' is a pipeline; this version runs single networks",
                        m->name);
-    if (m->task == GH_TASK_LOCALIZE)
-        return check_localize(m, e);
-    if (m->task != GH_TASK_CLASSIFY)
-        return gh_fail(e, GH_UNSUPPORTED, "model '%s' has task %s; this version runs classify and localize",
-                       m->name, gh_task_name(m->task));
-    if (m->decoder > GH_DECODE_SIGMOID)
-        return gh_fail(e, GH_UNSUPPORTED,
-                       "model '%s': task classify takes the decoders softmax, probabilities and sigmoid",
-                       m->name);
-    return GH_OK;
+    const gh_kind *kind = gh_kind_of(m->task);
+    char names[80];
+    if (!kind)
+        return gh_fail(e, GH_UNSUPPORTED, "model '%s' has task %s; this version runs %s", m->name,
+                       gh_task_name(m->task), gh_kind_names(names));
+    return kind->check_manifest(m, e);
 }
 
 static bool fits(int64_t dim, int64_t wanted)
@@ -132,36 +114,11 @@ gh_status gh_model_check_distance(gh_net *net, const gh_manifest *m, const gh_sh
     return GH_OK;
 }
 
-static gh_status check_maps(gh_net *net, const gh_manifest *m, gh_err *e)
-{
-    gh_tensor maps[GH_DETECT_MAPS];
-    size_t n = gh_net_outputs(net), known = n < GH_DETECT_MAPS ? n : GH_DETECT_MAPS;
-    const gh_shape input = gh_shape_of(4, (int64_t[]){1, 3, m->input.height, m->input.width});
-    gh_status status = GH_OK;
-    for (size_t i = 0; i < known && status == GH_OK; i++)
-        status = gh_net_output_for(&maps[i], net, i, &input, e);
-    if (status == GH_OK)
-        status = gh_detect_check(maps, n, m->nlabels, m->input.width, m->input.height, e);
-    return status == GH_OK ? GH_OK : gh_err_prefix(e, status, "model '%s'", m->name);
-}
-
 static gh_status check_output(gh_net *net, const gh_manifest *m, gh_err *e)
 {
-    gh_shape shape;
-    gh_dtype type;
-    size_t count = 0;
-    char text[80];
     if (gh_net_outputs(net) < 1)
         return gh_fail(e, GH_FORMAT, "model '%s': the network has no output", m->name);
-    if (m->task == GH_TASK_LOCALIZE)
-        return check_maps(net, m, e);
-    GH_TRY(gh_model_output(&shape, &type, net, m->input.width, m->input.height, e));
-    if (type != GH_F32 || !gh_shape_count(&count, &shape) || count != m->nlabels)
-        return gh_fail(e, GH_FORMAT,
-                       "model '%s': the network's output '%.60s' is %s %s, but model.json has %zu labels",
-                       m->name, gh_net_output(net, 0)->name, gh_dtype_name(type),
-                       gh_shape_text(&shape, text, sizeof text), m->nlabels);
-    return GH_OK;
+    return gh_kind_of(m->task)->check_network(net, m, e);
 }
 
 gh_status gh_model_make(gh_model **out, gh_manifest **manifest, gh_net **net, gh_err *e)

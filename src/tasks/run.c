@@ -3,15 +3,14 @@
 
 #include "base/cpu.h"
 #include "base/mem.h"
-#include "tasks/classify.h"
-#include "tasks/detect.h"
+#include "tasks/kind.h"
 #include "tasks/preproc.h"
 
 #include <string.h>
 
 /* What a base network gave for the picture at hand, copied out of the session: heads run on it, and several
  * models of one request share it. */
-typedef struct outputs {
+typedef struct kept {
     const gh_model *base; /* NULL: nothing kept */
     const uint8_t *picture;
     gh_tensor tensors[GH_MAX_TAPS];
@@ -19,11 +18,11 @@ typedef struct outputs {
     size_t cap;
     int width, height;
     bool truncated;
-} outputs;
+} kept;
 
 struct gh_worker {
     gh_session *session;
-    outputs kept;
+    kept kept;
     bool sharing;     /* between gh_worker_share and gh_worker_unshare */
     uint8_t *scratch; /* the resized picture, RGB; grows to the largest input seen */
     size_t scratch_size;
@@ -139,7 +138,7 @@ static size_t kept_bytes(const gh_tensor *t)
 static gh_status keep_outputs(gh_worker *w, const gh_result *r, const uint8_t *picture, gh_err *e)
 {
     const gh_model *base = base_of(r->model);
-    outputs *k = &w->kept;
+    kept *k = &w->kept;
     size_t n = gh_net_outputs(base->net), total = 0;
     k->base = NULL;
     if (n > GH_MAX_TAPS)
@@ -170,35 +169,17 @@ static gh_status keep_outputs(gh_worker *w, const gh_result *r, const uint8_t *p
     return GH_OK;
 }
 
-/* Scores and, for the reject rule, the distance: of the network's outputs `t`. */
-static gh_status judge(gh_result *r, const gh_tensor *scores, const gh_tensor *distance,
-                       const gh_run_options *options, gh_err *e)
-{
-    const gh_manifest *m = r->model->manifest;
-    GH_TRY(gh_classify_decode(r, scores, options, e));
-    if (m->reject_distance > 0 && distance)
-        r->unknown |= *(const float *)distance->data > m->reject_distance;
-    return GH_OK;
-}
-
-static gh_status judge_session(gh_result *r, const gh_worker *w, const gh_net *net,
-                               const gh_run_options *options, gh_err *e)
-{
-    const gh_tensor *second = gh_net_outputs(net) > 1 ? gh_session_output(w->session, 1) : NULL;
-    return judge(r, gh_session_output(w->session, 0), second, options, e);
-}
-
-/* What the bound network gave for its input `in`, as the task reads it. */
+/* What the bound network gave, as the task reads it; `in` and `image` as in gh_outputs. */
 static gh_status read_session(gh_result *r, const gh_worker *w, const gh_manifest_input *in,
-                              const gh_run_options *options, gh_err *e)
+                              const gh_image *image, const gh_run_options *options, gh_err *e)
 {
-    gh_tensor maps[GH_DETECT_MAPS];
+    gh_tensor tensors[GH_MAX_TAPS];
     size_t n = gh_net_outputs(r->model->net);
-    if (r->task != GH_TASK_LOCALIZE)
-        return judge_session(r, w, r->model->net, options, e);
-    for (size_t i = 0; i < n && i < GH_DETECT_MAPS; i++)
-        maps[i] = *gh_session_output(w->session, i);
-    return gh_detect_decode(r, maps, n, in->width, in->height, options, e);
+    n = n < GH_MAX_TAPS ? n : GH_MAX_TAPS;
+    for (size_t i = 0; i < n; i++)
+        tensors[i] = *gh_session_output(w->session, i);
+    const gh_outputs outputs = {tensors, n, in, image};
+    return gh_kind_of(r->task)->decode(r, &outputs, options, e);
 }
 
 /* The head's network on the kept features. */
@@ -214,7 +195,7 @@ static gh_status run_head(gh_result *r, gh_worker *w, const gh_run_options *opti
         status = gh_session_run(w->session, e);
     }
     if (status == GH_OK)
-        status = judge_session(r, w, r->model->net, options, e);
+        status = read_session(r, w, NULL, NULL, options, e);
     gh_plan_put(&plan);
     return status;
 }
@@ -234,10 +215,10 @@ static gh_status run_base(gh_result *r, gh_worker *w, const uint8_t *data, size_
         status = bind(&plan, w, base_of(r->model)->net, &shape, e);
     if (status == GH_OK)
         status = run_image(r, w, image, &in, mark, e);
-    if (status == GH_OK && r->task == GH_TASK_CLASSIFY && (w->sharing || r->model->body))
+    if (status == GH_OK && gh_kind_of(r->task)->shares && (w->sharing || r->model->body))
         status = keep_outputs(w, r, data, e);
     if (status == GH_OK && !r->model->body)
-        status = read_session(r, w, &in, options, e);
+        status = read_session(r, w, &in, image, options, e);
     gh_plan_put(&plan);
     gh_image_free(&image);
     return status;
@@ -247,9 +228,9 @@ static gh_status run_into(gh_result *r, gh_worker *w, const uint8_t *data, size_
                           const gh_image_limits *limits, const gh_run_options *options, gh_err *e)
 {
     uint64_t mark = gh_now_ns();
-    const outputs *k = &w->kept;
-    bool shared =
-        r->task == GH_TASK_CLASSIFY && w->sharing && k->base == base_of(r->model) && k->picture == data;
+    const kept *k = &w->kept;
+    const gh_kind *kind = gh_kind_of(r->task);
+    bool shared = kind->shares && w->sharing && k->base == base_of(r->model) && k->picture == data;
     if (shared) {
         r->width = k->width;
         r->height = k->height;
@@ -257,12 +238,12 @@ static gh_status run_into(gh_result *r, gh_worker *w, const uint8_t *data, size_
     } else {
         GH_TRY(run_base(r, w, data, len, limits, options, &mark, e));
     }
+    const gh_outputs outputs = {k->tensors, k->base ? gh_net_outputs(k->base->net) : 0, NULL, NULL};
     gh_status status = GH_OK;
     if (r->model->body)
         status = run_head(r, w, options, e);
     else if (shared)
-        status =
-            judge(r, &k->tensors[0], gh_net_outputs(r->model->net) > 1 ? &k->tensors[1] : NULL, options, e);
+        status = kind->decode(r, &outputs, options, e);
     r->infer_ms = ms_since(&mark);
     return status;
 }

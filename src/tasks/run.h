@@ -23,6 +23,15 @@ typedef struct gh_label {
     float score; /* 0..1 */
 } gh_label;
 
+/* What a further step of a pipeline says of one box: a score for each label of the step's model. */
+typedef struct gh_fact {
+    const char *key;     /* "emotion"; borrowed from the pipeline */
+    char *const *labels; /* borrowed from the step's model */
+    size_t nlabels;
+    const double *scores; /* 0..1, multiples of 1e-6; where they are of a softmax their sum is 1 */
+    int best;             /* the label with the largest; -1: the model's reject rule fired */
+} gh_fact;
+
 #define GH_LANDMARKS 5
 
 /* A box in whole pixels of the upright picture, clipped to it; w and h are at least 1. */
@@ -33,6 +42,8 @@ typedef struct gh_object {
     int x, y, w, h;
     int landmarks[GH_LANDMARKS][2]; /* x, y: eyes, nose, corners of the mouth, the picture's left first */
     int nlandmarks;                 /* 0 or GH_LANDMARKS */
+    const gh_fact *facts;           /* one a step of the pipeline; NULL where there is none */
+    int nfacts;
 } gh_object;
 
 /* gharial.h has the same type, opaque. */

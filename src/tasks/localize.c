@@ -1,0 +1,79 @@
+/* The task localize: what its models have to be, which decoder reads their outputs, and its part of a reply.
+ */
+#include "tasks/detect.h"
+#include "tasks/jsontext.h"
+#include "tasks/kind.h"
+
+static gh_status check_manifest(const gh_manifest *m, gh_err *e)
+{
+    const gh_manifest_input *in = &m->input;
+    if (m->decoder != GH_DECODE_CENTERNET)
+        return gh_fail(e, GH_UNSUPPORTED, "model '%s': task localize takes the decoder centernet", m->name);
+    if (in->fit != GH_FIT_STRETCH)
+        return gh_fail(e, GH_UNSUPPORTED, "model '%s': task localize takes the fit stretch", m->name);
+    if (in->stride && (in->width % in->stride || in->height % in->stride))
+        return gh_fail(e, GH_FORMAT,
+                       "model '%s': the input of %d x %d is no multiple of its stride, %d pixels", m->name,
+                       in->width, in->height, in->stride);
+    return GH_OK;
+}
+
+static gh_status check_network(gh_net *net, const gh_manifest *m, gh_err *e)
+{
+    gh_tensor maps[GH_DETECT_MAPS];
+    size_t n = gh_net_outputs(net), known = n < GH_DETECT_MAPS ? n : GH_DETECT_MAPS;
+    const gh_shape input = gh_shape_of(4, (int64_t[]){1, 3, m->input.height, m->input.width});
+    gh_status status = GH_OK;
+    for (size_t i = 0; i < known && status == GH_OK; i++)
+        status = gh_net_output_for(&maps[i], net, i, &input, e);
+    if (status == GH_OK)
+        status = gh_detect_check(maps, n, m->nlabels, m->input.width, m->input.height, e);
+    return status == GH_OK ? GH_OK : gh_err_prefix(e, status, "model '%s'", m->name);
+}
+
+static gh_status decode(gh_result *r, const gh_outputs *o, const gh_run_options *options, gh_err *e)
+{
+    return gh_detect_decode(r, o->tensors, o->count, o->input->width, o->input->height, options, e);
+}
+
+static json_t *landmark_list(const gh_object *b)
+{
+    json_t *list = json_array();
+    for (int i = 0; list && i < b->nlandmarks; i++) {
+        json_t *point = json_pack("[i, i]", b->landmarks[i][0], b->landmarks[i][1]);
+        if (json_array_append_new(list, point) != 0) {
+            json_decref(list);
+            list = NULL;
+        }
+    }
+    return list;
+}
+
+static json_t *object_list(const gh_result *r)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; list && i < r->nobjects; i++) {
+        const gh_object *b = &r->objects[i];
+        json_t *one = json_pack("{s:o, s:f, s:i, s:i, s:i, s:i}", "label", gh_json_text(b->label), "score",
+                                (double)b->score, "x", b->x, "y", b->y, "w", b->w, "h", b->h);
+        bool ok = one && (!b->nlandmarks || gh_reply_set(one, "landmarks", landmark_list(b)));
+        if (!ok || json_array_append(list, one) != 0) {
+            json_decref(list);
+            list = NULL;
+        }
+        json_decref(one);
+    }
+    return list;
+}
+
+static bool reply(json_t *o, const gh_result *r)
+{
+    return gh_reply_set(o, "objects", object_list(r));
+}
+
+const gh_kind gh_kind_localize = {
+    .check_manifest = check_manifest,
+    .check_network = check_network,
+    .decode = decode,
+    .reply = reply,
+};
