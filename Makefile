@@ -61,7 +61,7 @@ help:
 #: check-tsan    the same under the Thread sanitizer
 #: check-valgrind unit tests under Valgrind, with the plain C kernels
 #: check-ort     compare random networks and photos with ONNX Runtime (a part of check)
-#: bench         speed beside ONNX Runtime, training of heads beside scikit-learn (DATA=FOLDER: on its photos)
+#: bench         speed beside ONNX Runtime, OpenVINO and MNN, training of heads beside scikit-learn (DATA=FOLDER: on its photos)
 #: bench-kernels  GFLOP/s of every kernel at every level, ARGS="-c -l avx512 WORD" (see tests/bench/kernels.c)
 #: experiments   the README's table of what a pretrained body is worth (DATA=FOLDER)
 #: models        fetch and import the default models, or MODELS="name ..."
@@ -217,6 +217,7 @@ $(BUILD)/bench-%: $(BUILD)/obj/tests/bench/%.o $(BUILD)/libgharial.a
 
 bench: all $(patsubst tests/bench/%.c,$(BUILD)/bench-%,$(wildcard tests/bench/*.c))
 	$(Q)BUILD=$(BUILD) sh tests/bench/run.sh
+	$(Q)BUILD=$(BUILD) sh tests/bench/run.sh nets
 	$(Q)BUILD=$(BUILD) sh tests/bench/run.sh heads $(if $(DATA),--data $(DATA) --model models/efficientnet-lite0/model.onnx)
 
 # The experiment of the README, on a set of your own: DATA/{train,test}/<class>/.

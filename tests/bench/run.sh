@@ -1,6 +1,7 @@
 #!/bin/sh
 # Measures against other runtimes, in Python environments of its own under .build.
 #   sh tests/bench/run.sh [bench [--rounds N] [MODEL...]]     speed beside ONNX Runtime: bench.py
+#   sh tests/bench/run.sh nets [--rounds N] [NETWORK...]      three networks beside all runtimes there are: nets.py
 #   sh tests/bench/run.sh heads [heads.py's options]          training of heads beside scikit-learn: heads.py
 #   sh tests/bench/run.sh agree FOLDER [MODEL...]             answers on labelled photos: agree.py
 #   sh tests/bench/run.sh check [COUNT [FIRST-SEED]]          random networks, and photos: tests/onnx/ort.py
@@ -10,9 +11,16 @@ cd "$(dirname "$0")/../.."
 
 venv=.build/bench
 wanted='onnxruntime==1.32.0 numpy==2.4.6'
+optional=
 command=bench
 case ${1:-} in
   bench | agree | check) command=$1; shift ;;
+  nets)
+    command=$1
+    shift
+    venv=.build/bench-nets-venv
+    optional='openvino==2026.4.1 MNN==3.6.1'
+    ;;
   heads)
     command=$1
     shift
@@ -27,6 +35,10 @@ if [ "$(cat "$venv/installed" 2>/dev/null)" != "$wanted" ]; then
   python3 -m venv "$venv"
   # shellcheck disable=SC2086
   "$venv/bin/pip" install -q --disable-pip-version-check --only-binary=:all: $wanted
+  for peer in $optional; do
+    "$venv/bin/pip" install -q --disable-pip-version-check --only-binary=:all: "$peer" ||
+      echo "bench: $peer is not to be had here; measuring without it" >&2
+  done
   echo "$wanted" >"$venv/installed"
 fi
 case $command in bench | check) sh models/fetch.sh photos ;; esac
