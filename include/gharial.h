@@ -98,8 +98,8 @@ typedef struct gh_predict_options {
     int limit;           /* most results of any kind; 0 (default) = no further limit */
     double threshold;    /* least score, 0..1; 0 (default) = what the manifest says */
     uint64_t max_pixels; /* larger pictures are refused from their header; 0 (default) = 50 million */
-    double nms;          /* localize: of two boxes that overlap (IoU) this much, the weaker goes; 0 = 0.3 */
-    int max_side;        /* localize: larger pictures are scaled to this longest side, 32 to 2048; 0 = 1280 */
+    double nms;   /* localize: of two boxes that overlap (IoU) this much the weaker goes; 0 = the model's */
+    int max_side; /* localize: larger pictures are scaled to this longest side, 32 to 2048; 0 = 1280 */
 } gh_predict_options;
 
 /* Sets every field to its default. */
@@ -143,7 +143,8 @@ typedef struct gh_box_result {
     int landmarks[5][2];
 } gh_box_result;
 
-/* Boxes, the largest first: how many, and the i-th (0 .. count - 1). Beyond the last: GH_ARG. */
+/* Boxes, faces the largest first, other things the best first: how many, and the i-th (0 .. count - 1).
+ * Beyond the last: GH_ARG. */
 size_t gh_result_box_count(const gh_result *result);
 GH_MUST_CHECK gh_status gh_result_box(gh_box_result *out, const gh_result *result, size_t i);
 

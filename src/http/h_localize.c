@@ -1,4 +1,4 @@
-/* POST /localize: boxes, the largest first. */
+/* POST /localize: boxes, faces the largest first, other things the best first. */
 #include "http/route.h"
 #include "http/task.h"
 

@@ -1,20 +1,21 @@
-/* A network's maps to boxes. */
+/* A network's outputs to boxes. */
 #ifndef GH_TASKS_DETECT_H
 #define GH_TASKS_DETECT_H
 
 #include "tasks/run.h"
 
-/* The outputs of a decoder centernet, in the order of the network: heat map (one channel a label, 0..1),
- * size, offset and, where there is a fourth, five landmarks. */
-#define GH_DETECT_MAPS 4
-
-/* Checks number, types and shapes of the maps for an input of width * height; GH_FORMAT says what is wrong.
- */
-GH_MUST_CHECK gh_status gh_detect_check(const gh_tensor *maps, size_t nmaps, size_t nlabels, int width,
-                                        int height, gh_err *e);
-/* Fills r->objects, in pixels of the picture r->width * r->height that was stretched to width * height for
- * the network, largest first. */
-GH_MUST_CHECK gh_status gh_detect_decode(gh_result *r, const gh_tensor *maps, size_t nmaps, int width,
-                                         int height, const gh_run_options *options, gh_err *e);
+/* True for a decoder that makes boxes. */
+bool gh_detect_knows(gh_decoder decoder);
+/* Which of a network's outputs the decoder reads: for each of its own the number of the network's output, or
+ * -1. By the manifest's names, else by place. GH_FORMAT names an output that is missing. */
+GH_MUST_CHECK gh_status gh_detect_roles(int roles[GH_DETECT_OUTPUTS], const gh_manifest *m, const gh_net *net,
+                                        gh_err *e);
+/* Checks types and shapes of those outputs (NULL = none) for the input `in`; GH_FORMAT says what is wrong. */
+GH_MUST_CHECK gh_status gh_detect_check(const gh_tensor *const outputs[GH_DETECT_OUTPUTS],
+                                        const gh_manifest *m, const gh_manifest_input *in, gh_err *e);
+/* Fills r->objects, in pixels of the picture r->width * r->height that came to the network through `in`. */
+GH_MUST_CHECK gh_status gh_detect_decode(gh_result *r, const gh_tensor *const outputs[GH_DETECT_OUTPUTS],
+                                         const gh_manifest_input *in, const gh_run_options *options,
+                                         gh_err *e);
 
 #endif

@@ -7,10 +7,13 @@
 static gh_status check_manifest(const gh_manifest *m, gh_err *e)
 {
     const gh_manifest_input *in = &m->input;
-    if (m->decoder != GH_DECODE_CENTERNET)
-        return gh_fail(e, GH_UNSUPPORTED, "model '%s': task localize takes the decoder centernet", m->name);
-    if (in->fit != GH_FIT_STRETCH)
-        return gh_fail(e, GH_UNSUPPORTED, "model '%s': task localize takes the fit stretch", m->name);
+    if (!gh_detect_knows(m->decoder))
+        return gh_fail(e, GH_UNSUPPORTED,
+                       "model '%s': task localize takes the decoders anchors and centernet", m->name);
+    if (in->stride && in->fit != GH_FIT_STRETCH && in->fit != GH_FIT_PAD)
+        return gh_fail(e, GH_UNSUPPORTED,
+                       "model '%s': an input of any size (\"stride\") takes the fits stretch and pad",
+                       m->name);
     if (in->stride && (in->width % in->stride || in->height % in->stride))
         return gh_fail(e, GH_FORMAT,
                        "model '%s': the input of %d x %d is no multiple of its stride, %d pixels", m->name,
@@ -20,20 +23,30 @@ static gh_status check_manifest(const gh_manifest *m, gh_err *e)
 
 static gh_status check_network(gh_net *net, const gh_manifest *m, gh_err *e)
 {
-    gh_tensor maps[GH_DETECT_MAPS];
-    size_t n = gh_net_outputs(net), known = n < GH_DETECT_MAPS ? n : GH_DETECT_MAPS;
+    gh_tensor tensors[GH_DETECT_OUTPUTS];
+    const gh_tensor *outputs[GH_DETECT_OUTPUTS] = {NULL};
+    int roles[GH_DETECT_OUTPUTS];
     const gh_shape input = gh_shape_of(4, (int64_t[]){1, 3, m->input.height, m->input.width});
-    gh_status status = GH_OK;
-    for (size_t i = 0; i < known && status == GH_OK; i++)
-        status = gh_net_output_for(&maps[i], net, i, &input, e);
+    gh_status status = gh_detect_roles(roles, m, net, e);
+    for (int i = 0; i < GH_DETECT_OUTPUTS && status == GH_OK; i++)
+        if (roles[i] >= 0) {
+            status = gh_net_output_for(&tensors[i], net, (size_t)roles[i], &input, e);
+            outputs[i] = &tensors[i];
+        }
     if (status == GH_OK)
-        status = gh_detect_check(maps, n, m->nlabels, m->input.width, m->input.height, e);
+        status = gh_detect_check(outputs, m, &m->input, e);
     return status == GH_OK ? GH_OK : gh_err_prefix(e, status, "model '%s'", m->name);
 }
 
 static gh_status decode(gh_result *r, const gh_outputs *o, const gh_run_options *options, gh_err *e)
 {
-    return gh_detect_decode(r, o->tensors, o->count, o->input->width, o->input->height, options, e);
+    const gh_tensor *outputs[GH_DETECT_OUTPUTS] = {NULL};
+    int roles[GH_DETECT_OUTPUTS];
+    GH_TRY(gh_detect_roles(roles, r->model->manifest, r->model->net, e));
+    for (int i = 0; i < GH_DETECT_OUTPUTS; i++)
+        if (roles[i] >= 0 && (size_t)roles[i] < o->count)
+            outputs[i] = &o->tensors[roles[i]];
+    return gh_detect_decode(r, outputs, o->input, options, e);
 }
 
 static json_t *landmark_list(const gh_object *b)

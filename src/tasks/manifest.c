@@ -5,12 +5,13 @@
  *   version*    text
  *   task*       classify | localize | segment | embed
  *   input*      width*, height* in pixels; mean*, scale*: a number or three, network's order, (v - mean) *
- * scale for v in 0..255; fit* = crop | letterbox | stretch; crop: share that the centre crop keeps (1);
+ * scale for v in 0..255; fit* = crop | letterbox | stretch | pad; crop: share that the centre crop keeps (1);
  *               filter = bilinear | bicubic | bilinear-plain | lanczos (bilinear); colour = rgb | bgr (rgb);
  *               sizes: further [width, height] pairs; stride: sides may be any multiple of it
  *   output*     {"decoder": softmax | probabilities | sigmoid | anchors | centernet | mask | box | features},
- *               or just that word
- *   labels*     a list of texts, or the name of a text file in the folder with one a line (classify, segment)
+ *               or just that word; for boxes with more keys, see manifest_output.c
+ *   labels*     a list of texts, or the name of a text file in the folder with one a line; for localize a
+ *               list may have empty ones, classes that are never reported
  *   default     true: the task's model when a request names none;   internal: true: not for requests
  *   threshold   least score, 0..1 (0)
  *   reject      {"below": s}: a best score under s is answered as unknown; {"distance": d}: so is a picture
@@ -33,12 +34,9 @@
 #define ARENA_LIMIT ((size_t)16 << 20)
 
 static const char *const task_words[] = {"classify", "localize", "segment", "embed", NULL};
-static const char *const fit_words[] = {"crop", "letterbox", "stretch", NULL};
+static const char *const fit_words[] = {"crop", "letterbox", "stretch", "pad", NULL};
 static const char *const filter_words[] = {"bilinear", "bicubic", "bilinear-plain", "lanczos", NULL};
 static const char *const order_words[] = {"rgb", "bgr", NULL};
-static const char *const decoder_words[] = {"softmax", "probabilities", "sigmoid",  "anchors", "centernet",
-                                            "mask",    "box",           "features", NULL};
-
 const char *gh_task_name(gh_task task)
 {
     return (unsigned)task < GH_TASK_COUNT ? task_words[task] : "?";
@@ -103,26 +101,6 @@ static const gh_key input_keys[] = {
     {0},
 };
 
-static const gh_key output_keys[] = {
-    {"decoder", GH_KEY_WORD, true, offsetof(gh_manifest, decoder), .words = decoder_words},
-    {0},
-};
-
-/* {"decoder": word}, or the word alone. */
-static gh_status read_output(void *out, const json_t *v, const char *name, gh_keys_reader *r, gh_err *e)
-{
-    if (!json_is_string(v))
-        return gh_keys_read(out, v, "output.", output_keys, r, e);
-    json_t *object = json_object();
-    gh_status status = GH_NOMEM;
-    if (object && json_object_set(object, "decoder", (json_t *)v) == 0)
-        status = gh_keys_read(out, object, "output.", output_keys, r, e);
-    else
-        status = gh_fail(e, GH_NOMEM, "%s: memory ran out at \"%s\"", r->file, name);
-    json_decref(object);
-    return status;
-}
-
 static gh_status read_selftest_input(void *out, const json_t *v, const char *name, gh_keys_reader *r,
                                      gh_err *e)
 {
@@ -161,7 +139,7 @@ static const gh_key manifest_keys[] = {
     {"default", GH_KEY_BOOL, false, .offset = offsetof(gh_manifest, is_default)},
     {"internal", GH_KEY_BOOL, false, .offset = offsetof(gh_manifest, internal)},
     {"input", GH_KEY_OBJECT, false, offsetof(gh_manifest, input), .keys = input_keys},
-    {"output", GH_KEY_CUSTOM, false, .read = read_output},
+    {"output", GH_KEY_CUSTOM, false, .read = gh_manifest_output},
     {"labels", GH_KEY_CUSTOM, false, .read = gh_manifest_labels},
     {"threshold", GH_KEY_REAL, false, offsetof(gh_manifest, threshold), .min = 0, .max = 1},
     {"reject", GH_KEY_OBJECT, false, 0, .keys = reject_keys},
@@ -188,7 +166,7 @@ static gh_status check_whole(const gh_manifest *m, const json_t *root, const cha
         return gh_fail(e, GH_FORMAT, "%s: \"input\" is missing", file);
     if (!json_object_get(root, "output"))
         return gh_fail(e, GH_FORMAT, "%s: \"output\" is missing", file);
-    if (m->nlabels == 0 && (m->task == GH_TASK_CLASSIFY || m->task == GH_TASK_SEGMENT))
+    if (m->nlabels == 0 && m->task != GH_TASK_EMBED)
         return gh_fail(e, GH_FORMAT, "%s: \"labels\" is missing; a model of task %s names its classes", file,
                        task);
     if (m->colours && json_array_size(json_object_get(root, "colours")) != m->nlabels)

@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "image/resize.h"
+#include "tasks/manifest_output.h"
 
 /* Limits of a manifest: bytes of the file, depth of nesting, number of labels. */
 #define GH_MAX_MANIFEST_BYTES ((size_t)1 << 20)
@@ -25,6 +26,8 @@ typedef enum gh_fit {
     GH_FIT_CROP,      /* short side to size / crop, centre crop */
     GH_FIT_LETTERBOX, /* long side to size, centred, the rest filled with the mean */
     GH_FIT_STRETCH,   /* both sides to size */
+    GH_FIT_PAD,       /* long side to size, at the top left, the rest filled with the mean; with a stride the
+                       * picture keeps its size and is padded to the next multiple */
 } gh_fit;
 
 typedef enum gh_order { GH_ORDER_RGB, GH_ORDER_BGR } gh_order;
@@ -44,7 +47,8 @@ typedef struct gh_manifest_input {
     gh_filter filter;
     gh_size sizes[GH_MAX_SIZES]; /* further sizes that the network takes */
     int nsizes;
-    int stride; /* sides may be any multiple of it; 0 = only the sizes named */
+    int stride;      /* sides may be any multiple of it; 0 = only the sizes named */
+    gh_size content; /* pad: what the picture fills; 0, 0 = as much as fits */
 } gh_manifest_input;
 
 typedef enum gh_decoder {
@@ -73,7 +77,8 @@ typedef struct gh_manifest {
     bool is_default, internal;
     gh_manifest_input input;
     gh_decoder decoder;
-    char **labels;
+    gh_manifest_boxes boxes;
+    char **labels; /* of localize may be empty: a class that is never reported */
     size_t nlabels;
     double threshold;       /* least score when a request names none */
     double reject_below;    /* best score under it: the answer is "unknown"; 0 = no rule */

@@ -21,10 +21,11 @@ static gh_status no_memory(const gh_keys_reader *r, const char *name, gh_err *e)
     return gh_fail(e, GH_NOMEM, "%s: memory ran out at \"%s\"", r->file, name);
 }
 
-/* A list of texts into an array in the arena. */
-static gh_status read_texts(char ***out, size_t *count, const json_t *v, size_t max, const char *name,
-                            gh_keys_reader *r, gh_err *e)
+/* A list of texts into an array in the arena; some may be empty where `empty_ok`. */
+static gh_status read_texts(char ***out, size_t *count, const json_t *v, size_t max, bool empty_ok,
+                            const char *name, gh_keys_reader *r, gh_err *e)
 {
+    static char empty[] = "";
     size_t n = json_array_size(v);
     if (n > max)
         return gh_fail(e, GH_LIMIT, "%s: \"%s\" has %zu entries; at most %zu are accepted", r->file, name, n,
@@ -35,6 +36,10 @@ static gh_status read_texts(char ***out, size_t *count, const json_t *v, size_t 
     for (size_t i = 0; i < n; i++) {
         char full[64];
         snprintf(full, sizeof full, "%s[%zu]", name, i);
+        texts[i] = empty;
+        const char *text = json_string_value(json_array_get(v, i));
+        if (empty_ok && text && !*text)
+            continue;
         GH_TRY(gh_key_string(&texts[i], json_array_get(v, i), MAX_LABEL_BYTES, full, r, e));
     }
     *out = texts;
@@ -94,7 +99,7 @@ gh_status gh_manifest_labels(void *out, const json_t *v, const char *name, gh_ke
 {
     gh_manifest *m = out;
     if (json_is_array(v) && json_array_size(v) > 0)
-        return read_texts(&m->labels, &m->nlabels, v, GH_MAX_LABELS, name, r, e);
+        return read_texts(&m->labels, &m->nlabels, v, GH_MAX_LABELS, m->task == GH_TASK_LOCALIZE, name, r, e);
     if (!json_is_string(v))
         return gh_key_fail(r, name, v, e, "a list of texts, or the name of a text file in the folder");
     char *file = NULL;
@@ -138,7 +143,7 @@ gh_status gh_manifest_steps(void *out, const json_t *v, const char *name, gh_key
     gh_manifest *m = out;
     if (json_array_size(v) == 0)
         return gh_key_fail(r, name, v, e, "a list of model names");
-    GH_TRY(read_texts(&m->steps, &m->nsteps, v, MAX_STEPS, name, r, e));
+    GH_TRY(read_texts(&m->steps, &m->nsteps, v, MAX_STEPS, false, name, r, e));
     for (size_t i = 0; i < m->nsteps; i++)
         if (!gh_model_name_ok(m->steps[i]))
             return gh_key_fail(r, name, json_array_get(v, i), e, "model names (A-Z a-z 0-9 . _ -)");

@@ -9,6 +9,7 @@
 gh_status gh_manifest_labels(void *out, const json_t *v, const char *name, gh_keys_reader *r, gh_err *e);
 gh_status gh_manifest_colours(void *out, const json_t *v, const char *name, gh_keys_reader *r, gh_err *e);
 gh_status gh_manifest_steps(void *out, const json_t *v, const char *name, gh_keys_reader *r, gh_err *e);
+gh_status gh_manifest_output(void *out, const json_t *v, const char *name, gh_keys_reader *r, gh_err *e);
 gh_status gh_manifest_sizes(void *out, const json_t *v, const char *name, gh_keys_reader *r, gh_err *e);
 
 /* Makes m->json, the form that is served: no paths, labels inline. */

@@ -1,15 +1,16 @@
 /* Greedy non-maximum suppression, class by class. */
 #include "tasks/nms.h"
 
-#include <math.h>
 #include <stdlib.h>
 
+/* Comparisons instead of fmin and fmax, which are calls: crowds take hundreds of thousands of overlaps. */
 double gh_box_iou(const gh_box *a, const gh_box *b)
 {
-    double w = fmin(a->x1, b->x1) - fmax(a->x0, b->x0), h = fmin(a->y1, b->y1) - fmax(a->y0, b->y0);
-    if (!(w > 0 && h > 0))
+    double x0 = a->x0 > b->x0 ? a->x0 : b->x0, x1 = a->x1 < b->x1 ? a->x1 : b->x1;
+    double y0 = a->y0 > b->y0 ? a->y0 : b->y0, y1 = a->y1 < b->y1 ? a->y1 : b->y1;
+    if (!(x1 > x0 && y1 > y0))
         return 0;
-    double both = w * h, area_a = ((double)a->x1 - a->x0) * ((double)a->y1 - a->y0);
+    double both = (x1 - x0) * (y1 - y0), area_a = ((double)a->x1 - a->x0) * ((double)a->y1 - a->y0);
     return both / (area_a + ((double)b->x1 - b->x0) * ((double)b->y1 - b->y0) - both);
 }
 

@@ -40,10 +40,9 @@ static gh_rect clip_box(gh_rect box, int width, int height)
     return box;
 }
 
-static int round_up(double side, int stride)
+static int round_up(int side, int stride)
 {
-    int n = (int)fmax(1, nearbyint(side));
-    return (n + stride - 1) / stride * stride;
+    return (side + stride - 1) / stride * stride;
 }
 
 void gh_preproc_choose(gh_manifest_input *in, int width, int height, int max_side)
@@ -52,8 +51,10 @@ void gh_preproc_choose(gh_manifest_input *in, int width, int height, int max_sid
         return;
     double most = max_side ? max_side : GH_DEFAULT_MAX_SIDE;
     double scale = fmin(1, most / fmax(width, height));
-    in->width = round_up(width * scale, in->stride);
-    in->height = round_up(height * scale, in->stride);
+    in->content.width = (int)fmax(1, nearbyint(width * scale));
+    in->content.height = (int)fmax(1, nearbyint(height * scale));
+    in->width = round_up(in->content.width, in->stride);
+    in->height = round_up(in->content.height, in->stride);
 }
 
 gh_placement gh_preproc_place(const gh_manifest_input *in, int width, int height)
@@ -68,12 +69,15 @@ gh_placement gh_preproc_place(const gh_manifest_input *in, int width, int height
         p.box.w = in->width * sx;
         p.box.h = in->height * sy;
         p.box = clip_box(p.box, width, height);
-    } else if (in->fit == GH_FIT_LETTERBOX) {
+    } else if (in->fit == GH_FIT_PAD && in->content.width > 0) {
+        p.width = in->content.width;
+        p.height = in->content.height;
+    } else if (in->fit == GH_FIT_LETTERBOX || in->fit == GH_FIT_PAD) {
         double scale = fmin((double)in->width / width, (double)in->height / height);
         p.width = (int)fmax(1, fmin(in->width, round(width * scale)));
         p.height = (int)fmax(1, fmin(in->height, round(height * scale)));
-        p.x = (in->width - p.width) / 2;
-        p.y = (in->height - p.height) / 2;
+        p.x = in->fit == GH_FIT_PAD ? 0 : (in->width - p.width) / 2;
+        p.y = in->fit == GH_FIT_PAD ? 0 : (in->height - p.height) / 2;
     }
     return p;
 }

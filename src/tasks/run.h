@@ -13,7 +13,7 @@ typedef struct gh_run_options {
     int top;          /* classify: how many labels, default 5; at most the number of labels */
     double threshold; /* least score, default the manifest's */
     int limit;        /* most results */
-    double nms;       /* localize: overlap (IoU) over which the weaker of two boxes goes, default 0.3 */
+    double nms;       /* localize: overlap (IoU) at which the weaker of two boxes goes; default the model's */
     int max_side;     /* localize: larger pictures are scaled to this longest side, default 1280 */
 } gh_run_options;
 
@@ -53,7 +53,7 @@ struct gh_result {
     gh_task task;
     gh_label *labels; /* best first */
     size_t nlabels;
-    gh_object *objects; /* largest first */
+    gh_object *objects; /* the best first, or the largest, as the manifest says */
     size_t nobjects;
     bool unknown;   /* the manifest's reject rule fired */
     bool truncated; /* the picture's file ended early: a warning in the reply */

@@ -88,7 +88,7 @@ static gh_status write_network(const gh_export *x, const char *path, gh_err *e)
 
 static json_t *input_json(const gh_manifest_input *in)
 {
-    static const char *const fits[] = {"crop", "letterbox", "stretch"};
+    static const char *const fits[] = {"crop", "letterbox", "stretch", "pad"};
     static const char *const filters[] = {"bilinear", "bicubic", "bilinear-plain", "lanczos"};
     json_t *o = json_pack("{s:i, s:i, s:s, s:[f,f,f], s:[f,f,f], s:s, s:s}", "width", in->width, "height",
                           in->height, "colour", in->order == GH_ORDER_BGR ? "bgr" : "rgb", "mean",

@@ -24,7 +24,11 @@ static gh_err e;
 
 static void setup(void)
 {
-    manifest = (gh_manifest){.labels = labels, .nlabels = 1, .threshold = 0.4};
+    manifest = (gh_manifest){.labels = labels,
+                             .nlabels = 1,
+                             .threshold = 0.4,
+                             .decoder = GH_DECODE_CENTERNET,
+                             .boxes.sort = GH_SORT_AREA};
     model = (gh_model){.manifest = &manifest};
     result = (gh_result){.model = &model, .width = COLUMNS * STEP, .height = ROWS * STEP};
     memset(heat, 0, sizeof heat);
@@ -43,10 +47,12 @@ static gh_status decode(size_t maps, gh_run_options options)
 {
     const int64_t channels[] = {1, 2, 2, 10};
     float *data[] = {heat, size, offset, landmarks};
+    const gh_manifest_input in = {.width = COLUMNS * STEP, .height = ROWS * STEP, .fit = GH_FIT_STRETCH};
     gh_tensor t[4];
     for (size_t i = 0; i < 4; i++)
         t[i] = (gh_tensor){GH_F32, gh_shape_of(4, (int64_t[]){1, channels[i], ROWS, COLUMNS}), data[i]};
-    return gh_detect_decode(&result, t, maps, COLUMNS * STEP, ROWS * STEP, &options, &e);
+    const gh_tensor *const outputs[4] = {&t[0], &t[1], &t[2], maps > 3 ? &t[3] : NULL};
+    return gh_detect_decode(&result, outputs, &in, &options, &e);
 }
 
 /* A face in one cell; sizes in pixels of the network's input. */
@@ -192,24 +198,25 @@ END_TEST
 
 static const struct {
     int channels, rows, width;
-    size_t maps;
     const char *says;
 } unfit[] = {
-    {1, ROWS, COLUMNS *STEP, 2, "2 outputs"},
-    {1, ROWS, COLUMNS *STEP, 5, "5 outputs"},
-    {2, ROWS, COLUMNS *STEP, 4, "the decoder centernet takes"},
-    {1, ROWS + 1, COLUMNS *STEP, 4, "all of one size"},
-    {1, ROWS, COLUMNS *STEP * 2, 4, "does not fit an input of 128 x 32"},
+    {2, ROWS, COLUMNS *STEP, "the decoder centernet takes"},
+    {1, ROWS + 1, COLUMNS *STEP, "all of one size"},
+    {1, ROWS, COLUMNS *STEP * 2, "does not fit an input of 128 x 32"},
 };
 
 START_TEST(test_maps_have_to_fit)
 {
-    const int64_t channels[] = {unfit[_i].channels, 2, 2, 10, 1};
-    gh_tensor t[5];
-    for (int i = 0; i < 5; i++)
+    const int64_t channels[] = {unfit[_i].channels, 2, 2, 10};
+    const gh_manifest_input in = {.width = unfit[_i].width, .height = ROWS * STEP};
+    const gh_tensor *outputs[4];
+    gh_tensor t[4];
+    for (int i = 0; i < 4; i++) {
         t[i].type = GH_F32, t[i].data = NULL,
         t[i].shape = gh_shape_of(4, (int64_t[]){1, channels[i], i ? ROWS : unfit[_i].rows, COLUMNS});
-    ck_assert_int_eq(gh_detect_check(t, unfit[_i].maps, 1, unfit[_i].width, ROWS * STEP, &e), GH_FORMAT);
+        outputs[i] = &t[i];
+    }
+    ck_assert_int_eq(gh_detect_check(outputs, &manifest, &in, &e), GH_FORMAT);
     ck_assert_msg(strstr(e.text, unfit[_i].says) != NULL, "%s", e.text);
 }
 END_TEST
@@ -226,9 +233,11 @@ START_TEST(test_flood_of_cells)
     gh_tensor t[3] = {{GH_F32, gh_shape_of(4, (int64_t[]){1, 1, SIDE, SIDE}), maps},
                       {GH_F32, gh_shape_of(4, (int64_t[]){1, 2, SIDE, SIDE}), maps + MANY},
                       {GH_F32, gh_shape_of(4, (int64_t[]){1, 2, SIDE, SIDE}), maps + 3 * MANY}};
+    const gh_tensor *const outputs[4] = {&t[0], &t[1], &t[2]};
+    const gh_manifest_input in = {.width = SIDE * STEP, .height = SIDE * STEP, .fit = GH_FIT_STRETCH};
     const gh_run_options options = {0};
     result.width = result.height = SIDE * STEP;
-    ck_assert_int_eq(gh_detect_decode(&result, t, 3, SIDE * STEP, SIDE * STEP, &options, &e), GH_OK);
+    ck_assert_int_eq(gh_detect_decode(&result, outputs, &in, &options, &e), GH_OK);
     ck_assert_uint_gt(result.nobjects, 1000);
     ck_assert_uint_le(result.nobjects, 4096);
     bool best = false;

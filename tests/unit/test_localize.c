@@ -201,8 +201,9 @@ static const struct {
     const char *output, *input, *says;
 } unfit[] = {
     {"centernet", "\"fit\": \"stretch\"", "model.json says 1x3x32x64"},
-    {"centernet", "\"fit\": \"crop\", \"stride\": 32", "takes the fit stretch"},
-    {"anchors", "\"fit\": \"stretch\", \"stride\": 32", "takes the decoder centernet"},
+    {"centernet", "\"fit\": \"crop\", \"stride\": 32", "takes the fits stretch and pad"},
+    {"softmax", "\"fit\": \"stretch\", \"stride\": 32", "takes the decoders anchors and centernet"},
+    {"anchors", "\"fit\": \"stretch\", \"stride\": 32", "the decoder anchors takes 1x8x4"},
     {"centernet", "\"fit\": \"stretch\", \"stride\": 48", "no multiple of its stride"},
 };
 

@@ -118,8 +118,8 @@ static const struct {
     {HEAD ", \"input\": {\"width\": 1, \"height\": 1, \"mean\": [1, 2, true]}}", "\"input.mean\" is true"},
     {HEAD ", \"input\": {\"width\": 1, \"height\": 1, \"mean\": 1e300}}", "\"input.mean\" is 1e+300"},
     {HEAD ", \"input\": {\"width\": 1, \"height\": 1, \"mean\": 0, \"scale\": 0}}", "\"input.scale\" is 0"},
-    {HEAD ", \"input\": {\"width\": 1, \"height\": 1, \"mean\": 0, \"scale\": 1, \"fit\": \"pad\"}}",
-     "it takes one of crop, letterbox, stretch"},
+    {HEAD ", \"input\": {\"width\": 1, \"height\": 1, \"mean\": 0, \"scale\": 1, \"fit\": \"squash\"}}",
+     "it takes one of crop, letterbox, stretch, pad"},
     {HEAD
      ", \"input\": {\"width\": 1, \"height\": 1, \"mean\": 0, \"scale\": 1, \"fit\": \"crop\", \"crop\": 0}}",
      "\"input.crop\" is 0; it takes a number from 0.1 to 1"},
