@@ -73,6 +73,7 @@ enum {
     GH_OP_SHAPE = 4,       /* the result follows from shapes alone */
     GH_OP_FUSES = 8,       /* computes node->act in its epilogue */
     GH_OP_ACTIVATION = 16, /* is one: gh_act_of says which */
+    GH_OP_UNPACKED = 32,   /* prepare packs nothing, so elements that only one plan knows may decide */
 };
 
 struct gh_op {

@@ -11,13 +11,15 @@
 static const struct {
     const gh_op *rows;
     const size_t *count;
+#define FAMILY(name)                                                                                         \
+    {                                                                                                        \
+        gh_ops_##name, &gh_ops_##name##_count                                                                \
+    }
 } families[] = {
-    {gh_ops_conv, &gh_ops_conv_count},     {gh_ops_pool, &gh_ops_pool_count},
-    {gh_ops_binary, &gh_ops_binary_count}, {gh_ops_unary, &gh_ops_unary_count},
-    {gh_ops_math, &gh_ops_math_count},     {gh_ops_dense, &gh_ops_dense_count},
-    {gh_ops_norm, &gh_ops_norm_count},     {gh_ops_shape, &gh_ops_shape_count},
-    {gh_ops_move, &gh_ops_move_count},     {gh_ops_reduce, &gh_ops_reduce_count},
-    {gh_ops_trees, &gh_ops_trees_count},   {gh_ops_conv_transpose, &gh_ops_conv_transpose_count},
+    FAMILY(conv),   FAMILY(conv_transpose), FAMILY(pool),   FAMILY(binary), FAMILY(unary),
+    FAMILY(math),   FAMILY(dense),          FAMILY(norm),   FAMILY(shape),  FAMILY(move),
+    FAMILY(gather), FAMILY(cast),           FAMILY(resize), FAMILY(pad),    FAMILY(reduce),
+    FAMILY(trees),
 };
 
 const gh_op *gh_op_find(const char *domain, const char *type, int64_t opset)

@@ -18,6 +18,10 @@ GH_OP_FAMILY(dense);
 GH_OP_FAMILY(norm);
 GH_OP_FAMILY(shape);
 GH_OP_FAMILY(move);
+GH_OP_FAMILY(gather);
+GH_OP_FAMILY(cast);
+GH_OP_FAMILY(resize);
+GH_OP_FAMILY(pad);
 GH_OP_FAMILY(reduce);
 GH_OP_FAMILY(trees);
 

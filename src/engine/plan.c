@@ -300,10 +300,10 @@ static gh_status choose(builder *b, gh_prepare *p, const gh_io *io, gh_packed *p
                       .packed = packed,
                       .room = b->net->packed_room,
                       .kernel = "ref"};
-    bool fixed = true;
+    bool fixed = true, packs = !(n->op->flags & GH_OP_UNPACKED);
     for (uint32_t i = 0; i < n->ninputs; i++) {
         b->blocked[i] = n->inputs[i] != GH_NONE && b->places[n->inputs[i]].blocked != GH_NONE;
-        fixed = fixed && (!b->in[i].data || is_constant(b, n->inputs[i]));
+        fixed = fixed && (!packs || !b->in[i].data || is_constant(b, n->inputs[i]));
     }
     /* elements that only this plan knows must not be packed for all */
     if (!fixed || !n->op->blocked || !(b->net->passes & GH_PASS_LAYOUT))

@@ -84,6 +84,20 @@ typedef struct gh_pool_job {
     int pb, pr;     /* padding at bottom and right, for count_pad */
 } gh_pool_job;
 
+/* Resizing of height and width: output pixel y, x is the sum over both axes' taps. Index and weight of tap t
+ * of position i stand at [i * taps + t]. */
+typedef struct gh_resize_taps {
+    int in, out, taps;
+    const int *index; /* 0 .. in - 1 */
+    const float *weight;
+} gh_resize_taps;
+
+typedef struct gh_resize_job {
+    gh_resize_taps y, x;
+    const float *src;
+    float *dst;
+} gh_resize_job;
+
 typedef enum gh_binary { GH_ADD, GH_SUB, GH_MUL, GH_DIV, GH_MIN, GH_MAX } gh_binary;
 
 /* Fields are made from list.inc, so that dispatch, declarations, tests and bench read the same list. */

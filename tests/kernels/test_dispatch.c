@@ -42,6 +42,7 @@ START_TEST(test_block_size_is_consistent)
             ck_assert(high.to_blocked != low.to_blocked && high.to_plain != low.to_plain);
             ck_assert(high.pool_max != low.pool_max && high.pool_avg != low.pool_avg);
             ck_assert(high.pool_global_avg != low.pool_global_avg);
+            ck_assert(high.resize != low.resize);
         }
         low = high;
     }

@@ -1,5 +1,7 @@
-/* Operators that move elements of any type: Concat, Transpose, Gather, Slice, Cast. */
+/* Operators that move elements of any type without looking at them: Concat, Split, Transpose, Slice,
+ * DepthToSpace, SpaceToDepth. */
 #include "engine/ops.h"
+#include "engine/ops/strided.h"
 
 #include <string.h>
 
@@ -37,6 +39,45 @@ static gh_status concat_run(gh_exec *x)
     return GH_OK;
 }
 
+/* Along the channels, where every part but the last fills its blocks: whole blocks follow one another. */
+static gh_status concat_prepare(gh_prepare *p)
+{
+    const gh_io *io = p->io;
+    int axis = 0;
+    bool any = false;
+    if (io->nin > 32 || io->in[0].type != GH_F32 || io->in[0].shape.rank != 4)
+        return GH_OK;
+    GH_TRY(gh_io_axis(io, &axis, gh_node_int(io->node, "axis", 1), 4));
+    for (uint32_t i = 0; i < io->nin; i++) {
+        if (io->in[i].data || (i + 1 < io->nin && io->in[i].shape.dims[1] % p->k->block))
+            return GH_OK;
+        any |= p->in_blocked[i];
+    }
+    if (axis != 1 || !any)
+        return GH_OK;
+    p->want_blocked = UINT32_MAX;
+    p->out_blocked = p->accepted = true;
+    p->kernel = "concat";
+    return GH_OK;
+}
+
+static gh_status concat_run_blocked(gh_exec *x)
+{
+    const gh_shape *out = &x->out[0].shape;
+    int block = x->k->block;
+    size_t n = (size_t)out->dims[0], row = gh_blocked_count(out, block) / n, at = 0;
+    for (uint32_t i = 0; i < x->nin; i++) {
+        size_t part = gh_blocked_count(&x->in[i].shape, block) / n;
+        for (size_t o = 0; part && o < n; o++)
+            memcpy((float *)x->out[0].data + o * row + at, (const float *)x->in[i].data + o * part,
+                   part * sizeof(float));
+        at += part;
+    }
+    return GH_OK;
+}
+
+static const gh_blocked concat_blocked = {concat_prepare, concat_run_blocked};
+
 static gh_status transpose_axes(const gh_io *io, int *axes)
 {
     const gh_attr *perm = gh_node_attr(io->node, "perm");
@@ -68,76 +109,86 @@ static gh_status transpose_infer(gh_io *io)
 static gh_status transpose_run(gh_exec *x)
 {
     gh_io io = {.node = x->node, .in = x->in, .nin = x->nin, .e = x->e};
-    const gh_shape *in = &x->in[0].shape, *out = &x->out[0].shape;
-    size_t size = gh_dtype_size(x->out[0].type), count = gh_shape_span(out, 0, out->rank);
-    size_t steps[GH_MAX_RANK], index[GH_MAX_RANK] = {0}, from = 0;
+    gh_strided s = gh_strided_of(&x->out[0].shape);
     int axes[GH_MAX_RANK];
     GH_TRY(transpose_axes(&io, axes));
-    for (int i = 0; i < out->rank; i++)
-        steps[i] = gh_shape_span(in, axes[i] + 1, in->rank) * size;
-    for (size_t at = 0; at < count; at++) {
-        memcpy((char *)x->out[0].data + at * size, (const char *)x->in[0].data + from, size);
-        for (int d = out->rank - 1; d >= 0; d--) {
-            from += steps[d];
-            if (++index[d] < (size_t)out->dims[d])
-                break;
-            from -= steps[d] * (size_t)out->dims[d];
-            index[d] = 0;
-        }
+    for (int i = 0; i < s.rank; i++)
+        s.src[i] = (int64_t)gh_shape_span(&x->in[0].shape, axes[i] + 1, s.rank);
+    gh_strided_copy(x->out[0].data, x->in[0].data, gh_dtype_size(x->out[0].type), &s);
+    return GH_OK;
+}
+
+/* ---- Split ---- */
+
+/* Lengths along the axis: attribute split before opset 13, input 1 since, or equal parts. */
+static gh_status split_lengths(const gh_io *io, int64_t side, int64_t *part)
+{
+    const gh_attr *a = gh_node_attr(io->node, "split");
+    int64_t parts = io->nout, sum = 0;
+    bool given = gh_has(io, 1) || a;
+    if (gh_has(io, 1)) {
+        const gh_tensor *t = &io->in[1];
+        size_t count;
+        GH_TRY(gh_io_need(io, 1, GH_I64, 1));
+        if (!t->data)
+            return gh_io_fail(io, GH_UNSUPPORTED, "input 1, which decides a shape, depends on the data");
+        if (!gh_shape_count(&count, &t->shape) || count != io->nout)
+            return gh_io_fail(io, GH_FORMAT, "%lld lengths for %u outputs", (long long)t->shape.dims[0],
+                              io->nout);
+    } else if (a && (a->type != GH_ATTR_INTS || a->count != io->nout)) {
+        return gh_io_fail(io, GH_FORMAT, "attribute split must hold %u integers", io->nout);
+    }
+    const int64_t *lengths = !given ? NULL : a && !gh_has(io, 1) ? a->ints : io->in[1].data;
+    int64_t chunk = (side + parts - 1) / parts, want = lengths ? lengths[*part] : chunk;
+    if (!given && io->node->op->since < 18 && side % parts)
+        return gh_io_fail(io, GH_FORMAT, "%lld elements are not %u equal parts", (long long)side, io->nout);
+    for (int64_t i = 0; i < parts && lengths; i++) {
+        if (lengths[i] < 0 || lengths[i] > side - sum)
+            return gh_io_fail(io, GH_FORMAT, "its parts do not make up %lld elements", (long long)side);
+        sum += lengths[i];
+    }
+    if (lengths && sum != side)
+        return gh_io_fail(io, GH_FORMAT, "its parts do not make up %lld elements", (long long)side);
+    if (!lengths) { /* the last parts are what is left */
+        int64_t before = chunk * *part, left = side > before ? side - before : 0;
+        want = left < chunk ? left : chunk;
+    }
+    *part = want;
+    return GH_OK;
+}
+
+static gh_status split_infer(gh_io *io)
+{
+    int axis;
+    GH_TRY(gh_io_need(io, 0, GH_UNKNOWN, -1));
+    GH_TRY(gh_io_axis(io, &axis, gh_node_int(io->node, "axis", 0), io->in[0].shape.rank));
+    for (uint32_t i = 0; i < io->nout; i++) {
+        int64_t part = i;
+        GH_TRY(split_lengths(io, io->in[0].shape.dims[axis], &part));
+        io->out[i].type = io->in[0].type;
+        io->out[i].shape = io->in[0].shape;
+        io->out[i].shape.dims[axis] = part;
     }
     return GH_OK;
 }
 
-static gh_status gather_infer(gh_io *io)
+static gh_status split_run(gh_exec *x)
 {
-    const gh_shape *data = &io->in[0].shape, *index = &io->in[1].shape;
-    int axis;
-    GH_TRY(gh_io_need(io, 0, GH_UNKNOWN, -1));
-    GH_TRY(gh_io_need(io, 1, GH_UNKNOWN, -1));
-    if (io->in[1].type != GH_I64 && io->in[1].type != GH_I32)
-        return gh_io_fail(io, GH_FORMAT, "indices must be int64 or int32");
-    GH_TRY(gh_io_axis(io, &axis, gh_node_int(io->node, "axis", 0), data->rank));
-    gh_shape out = {.rank = data->rank - 1 + index->rank};
-    if (out.rank > GH_MAX_RANK)
-        return gh_io_fail(io, GH_LIMIT, "more than %d dimensions", GH_MAX_RANK);
-    int at = 0;
-    for (int i = 0; i < axis; i++)
-        out.dims[at++] = data->dims[i];
-    for (int i = 0; i < index->rank; i++)
-        out.dims[at++] = index->dims[i];
-    for (int i = axis + 1; i < data->rank; i++)
-        out.dims[at++] = data->dims[i];
-    io->out[0].type = io->in[0].type;
-    io->out[0].shape = out;
-    return GH_OK;
-}
-
-static int64_t int_at(const gh_tensor *t, size_t i)
-{
-    return t->type == GH_I64 ? ((const int64_t *)t->data)[i] : ((const int32_t *)t->data)[i];
-}
-
-static gh_status gather_run(gh_exec *x)
-{
-    const gh_shape *data = &x->in[0].shape;
+    const gh_shape *in = &x->in[0].shape;
     int64_t a = gh_node_int(x->node, "axis", 0);
-    int axis = (int)(a < 0 ? a + data->rank : a);
-    size_t outer = gh_shape_span(data, 0, axis),
-           count = gh_shape_span(&x->in[1].shape, 0, x->in[1].shape.rank);
-    size_t inner = gh_shape_span(data, axis + 1, data->rank) * gh_dtype_size(x->in[0].type);
-    int64_t side = data->dims[axis];
-    char *dst = x->out[0].data;
-    for (size_t o = 0; o < outer; o++)
-        for (size_t i = 0; i < count; i++, dst += inner) {
-            int64_t index = int_at(&x->in[1], i);
-            index = index < 0 ? index + side : index;
-            if (index < 0 || index >= side)
-                return gh_fail(x->e, GH_FORMAT, "node \"%s\" (Gather): index %lld is outside of %lld",
-                               x->node->name, (long long)int_at(&x->in[1], i), (long long)side);
-            memcpy(dst, (const char *)x->in[0].data + (o * (size_t)side + (size_t)index) * inner, inner);
-        }
+    int axis = (int)(a < 0 ? a + in->rank : a);
+    size_t size = gh_dtype_size(x->in[0].type), row = gh_shape_span(in, axis, in->rank) * size, at = 0;
+    size_t outer = gh_shape_span(in, 0, axis);
+    for (uint32_t i = 0; i < x->nout; i++) {
+        size_t part = gh_shape_span(&x->out[i].shape, axis, in->rank) * size;
+        for (size_t o = 0; part && o < outer; o++)
+            memcpy((char *)x->out[i].data + o * part, (const char *)x->in[0].data + o * row + at, part);
+        at += part;
+    }
     return GH_OK;
 }
+
+/* ---- Slice ---- */
 
 /* Start, step and count of each axis of a Slice. */
 typedef struct slice_axes {
@@ -216,115 +267,75 @@ static gh_status slice_infer(gh_io *io)
 static gh_status slice_run(gh_exec *x)
 {
     gh_io io = {.node = x->node, .in = x->in, .nin = x->node->ninputs, .e = x->e};
-    const gh_shape *in = &x->in[0].shape, *out = &x->out[0].shape;
-    size_t size = gh_dtype_size(x->out[0].type), count = gh_shape_span(out, 0, out->rank);
-    int64_t index[GH_MAX_RANK] = {0};
+    size_t size = gh_dtype_size(x->out[0].type);
+    gh_strided walk = gh_strided_of(&x->out[0].shape);
     slice_axes s;
+    int64_t from = 0;
     GH_TRY(slice_of(&io, &s));
-    for (size_t at = 0; at < count; at++) {
-        size_t from = 0;
-        for (int d = 0; d < in->rank; d++)
-            from = from * (size_t)in->dims[d] + (size_t)(s.start[d] + index[d] * s.step[d]);
-        memcpy((char *)x->out[0].data + at * size, (const char *)x->in[0].data + from * size, size);
-        for (int d = out->rank - 1; d >= 0 && ++index[d] == out->dims[d]; d--)
-            index[d] = 0;
+    for (int d = 0; d < walk.rank; d++) {
+        int64_t step = (int64_t)gh_shape_span(&x->in[0].shape, d + 1, walk.rank);
+        walk.src[d] = s.step[d] * step;
+        from += s.start[d] * step;
     }
+    gh_strided_copy(x->out[0].data, (const char *)x->in[0].data + from * (int64_t)size, size, &walk);
     return GH_OK;
 }
 
-static bool castable(gh_dtype type)
-{
-    return type == GH_F32 || type == GH_F64 || type == GH_I64 || type == GH_I32 || type == GH_U8 ||
-           type == GH_I8 || type == GH_BOOL;
-}
+/* ---- DepthToSpace and SpaceToDepth ---- */
 
-/* float16 is kept as float32 throughout. */
-static gh_dtype cast_to(const gh_node *n)
+static gh_status depth_infer(gh_io *io)
 {
-    int64_t to = gh_node_int(n, "to", 0);
-    return to == GH_F16 ? GH_F32 : to > 0 && to < 64 ? (gh_dtype)to : GH_UNKNOWN;
-}
-
-static gh_status cast_infer(gh_io *io)
-{
-    gh_dtype to = cast_to(io->node);
-    GH_TRY(gh_io_need(io, 0, GH_UNKNOWN, -1));
-    if (!castable(io->in[0].type) || !castable(to))
-        return gh_io_fail(io, GH_UNSUPPORTED, "%s to %s is not cast", gh_dtype_name(io->in[0].type),
-                          gh_dtype_name(to));
-    io->out[0].type = to;
-    io->out[0].shape = io->in[0].shape;
+    bool to_space = io->node->type[0] == 'D';
+    int64_t b = gh_node_int(io->node, "blocksize", 0);
+    GH_TRY(gh_io_need(io, 0, GH_UNKNOWN, 4));
+    gh_shape s = io->in[0].shape;
+    if (b < 1 || b > 1024)
+        return gh_io_fail(io, GH_FORMAT, "a blocksize of %lld; 1 to 1024 is accepted", (long long)b);
+    if (to_space ? s.dims[1] % (b * b) != 0 : s.dims[2] % b != 0 || s.dims[3] % b != 0)
+        return gh_io_fail(io, GH_FORMAT, "its input does not divide into blocks of %lld", (long long)b);
+    s.dims[1] = to_space ? s.dims[1] / (b * b) : s.dims[1] * b * b;
+    s.dims[2] = to_space ? s.dims[2] * b : s.dims[2] / b;
+    s.dims[3] = to_space ? s.dims[3] * b : s.dims[3] / b;
+    io->out[0].type = io->in[0].type;
+    io->out[0].shape = s;
     return GH_OK;
 }
 
-static double number_at(const gh_tensor *t, size_t i)
+/* The picture with the large sides has pixel (y * b + i, x * b + j) of channel c where the deep one has
+ * pixel (y, x) of channel (i * b + j) * channels + c, or (c * b + i) * b + j in mode CRD. */
+static gh_status depth_run(gh_exec *x)
 {
-    switch (t->type) {
-    case GH_F32:
-        return ((const float *)t->data)[i];
-    case GH_F64:
-        return ((const double *)t->data)[i];
-    case GH_I32:
-        return ((const int32_t *)t->data)[i];
-    case GH_I8:
-        return ((const int8_t *)t->data)[i];
-    default:
-        return ((const uint8_t *)t->data)[i];
-    }
-}
-
-/* Towards zero; what does not fit saturates, where C leaves it undefined. */
-static int64_t to_int(double v, double low, double high)
-{
-    if (v != v)
-        return 0;
-    return v <= low ? (int64_t)low : v >= high ? (high >= 0x1p63 ? INT64_MAX : (int64_t)high) : (int64_t)v;
-}
-
-static void store_number(gh_tensor *t, size_t i, double v)
-{
-    switch (t->type) {
-    case GH_F32:
-        ((float *)t->data)[i] = (float)v;
-        break;
-    case GH_F64:
-        ((double *)t->data)[i] = v;
-        break;
-    case GH_I64:
-        ((int64_t *)t->data)[i] = to_int(v, -0x1p63, 0x1p63);
-        break;
-    case GH_I32:
-        ((int32_t *)t->data)[i] = (int32_t)to_int(v, INT32_MIN, INT32_MAX);
-        break;
-    case GH_BOOL:
-        ((uint8_t *)t->data)[i] = v != 0;
-        break;
-    default: /* 8 bits: wraps like the other runtimes */
-        ((uint8_t *)t->data)[i] = (uint8_t)to_int(v, -0x1p63, 0x1p63);
-    }
-}
-
-static gh_status cast_run(gh_exec *x)
-{
-    size_t count = gh_shape_span(&x->out[0].shape, 0, x->out[0].shape.rank);
-    for (size_t i = 0; i < count; i++) {
-        if (x->in[0].type != GH_I64)
-            store_number(&x->out[0], i, number_at(&x->in[0], i));
-        else if (x->out[0].type == GH_I64)
-            ((int64_t *)x->out[0].data)[i] = ((const int64_t *)x->in[0].data)[i];
-        else if (x->out[0].type == GH_I32)
-            ((int32_t *)x->out[0].data)[i] = (int32_t)((const int64_t *)x->in[0].data)[i];
-        else
-            store_number(&x->out[0], i, (double)((const int64_t *)x->in[0].data)[i]);
-    }
+    bool to_space = x->node->type[0] == 'D';
+    bool crd = strcmp(gh_node_string(x->node, "mode", "DCR"), "CRD") == 0;
+    const gh_shape *deep = to_space ? &x->in[0].shape : &x->out[0].shape;
+    const gh_shape *wide = to_space ? &x->out[0].shape : &x->in[0].shape;
+    int64_t b = gh_node_int(x->node, "blocksize", 1), c = wide->dims[1];
+    int64_t h = deep->dims[2], w = deep->dims[3], plane = h * w, big = plane * b * b;
+    gh_strided s = {0};
+    int64_t di = crd ? b * plane : b * c * plane, dj = crd ? plane : c * plane,
+            dc = crd ? b * b * plane : plane;
+    const struct {
+        int64_t dim, deep, wide;
+    } axes[] = {{deep->dims[0], deep->dims[1] * plane, c * big},
+                {c, dc, big},
+                {h, w, b * b * w},
+                {b, di, b * w},
+                {w, 1, b},
+                {b, dj, 1}};
+    for (size_t i = 0; i < GH_COUNT(axes); i++)
+        gh_strided_axis(&s, axes[i].dim, to_space ? axes[i].deep : axes[i].wide,
+                        to_space ? axes[i].wide : axes[i].deep);
+    gh_strided_copy(x->out[0].data, x->in[0].data, gh_dtype_size(x->in[0].type), &s);
     return GH_OK;
 }
 
 const gh_op gh_ops_move[] = {
-    {"Concat", "", 4, 0, 0, 1, UINT32_MAX, 1, concat_infer, concat_run, NULL, NULL},
+    {"Concat", "", 1, 0, 0, 1, UINT32_MAX, 1, concat_infer, concat_run, &concat_blocked, NULL},
+    {"Split", "", 2, 17, 0, 1, 2, UINT32_MAX, split_infer, split_run, NULL, NULL},
+    {"Split", "", 18, 0, 0, 1, 2, UINT32_MAX, split_infer, split_run, NULL, NULL},
     {"Transpose", "", 1, 0, 0, 1, 1, 1, transpose_infer, transpose_run, NULL, NULL},
-    {"Gather", "", 1, 0, 0, 2, 2, 1, gather_infer, gather_run, NULL, NULL},
     {"Slice", "", 1, 0, 0, 1, 5, 1, slice_infer, slice_run, NULL, NULL},
-    {"Cast", "", 6, 0, 0, 1, 1, 1, cast_infer, cast_run, NULL, NULL},
+    {"DepthToSpace", "", 1, 0, 0, 1, 1, 1, depth_infer, depth_run, NULL, NULL},
+    {"SpaceToDepth", "", 1, 0, 0, 1, 1, 1, depth_infer, depth_run, NULL, NULL},
 };
 const size_t gh_ops_move_count = GH_COUNT(gh_ops_move);

@@ -1,4 +1,4 @@
-/* MaxPool, AveragePool, GlobalAveragePool, GlobalMaxPool. */
+/* MaxPool, AveragePool, LpPool, GlobalAveragePool, GlobalMaxPool. */
 #include "engine/ops.h"
 
 #include <math.h>
@@ -8,7 +8,6 @@ static gh_status pool_shape(const gh_io *io, gh_conv_shape *s, int pads_end[2])
     const gh_attr *a = gh_node_attr(io->node, "kernel_shape");
     int rank = io->in[0].shape.rank;
     int64_t window[2] = {1, 1};
-    GH_TRY(gh_io_need(io, 0, GH_F32, -1));
     if (rank != 3 && rank != 4)
         return gh_io_fail(io, GH_UNSUPPORTED, "input has %d dimensions; gharial runs 3 and 4", rank);
     if (!a || a->type != GH_ATTR_INTS || (int)a->count != rank - 2)
@@ -18,24 +17,33 @@ static gh_status pool_shape(const gh_io *io, gh_conv_shape *s, int pads_end[2])
     return gh_window(io, s, pads_end, window, gh_node_int(io->node, "ceil_mode", 0) != 0);
 }
 
+static bool is_average(const gh_node *n)
+{
+    return n->type[0] == 'A';
+}
+
+static bool is_max(const gh_node *n)
+{
+    return n->type[0] == 'M';
+}
+
 static gh_status pool_infer(gh_io *io)
 {
     gh_conv_shape s;
     int pads_end[2];
+    GH_TRY(gh_io_need(io, 0, GH_UNKNOWN, -1));
+    gh_dtype type = io->in[0].type;
+    if (type != GH_F32 && !(is_max(io->node) && (type == GH_U8 || type == GH_I8)))
+        GH_TRY(gh_io_need(io, 0, GH_F32, -1));
     GH_TRY(pool_shape(io, &s, pads_end));
-    if (io->nout > 1)
-        return gh_io_fail(io, GH_UNSUPPORTED, "the output Indices is not given yet");
-    io->out[0].type = GH_F32;
+    io->out[0].type = type;
     io->out[0].shape = (gh_shape){.rank = io->in[0].shape.rank, .dims = {s.n, s.ic, s.oh, s.ow}};
     if (io->in[0].shape.rank == 3)
         io->out[0].shape.dims[2] = s.ow;
+    if (io->nout > 1)
+        io->out[1] = (gh_tensor){.type = GH_I64, .shape = io->out[0].shape};
     return GH_OK;
 }
-
-typedef struct plain_pool {
-    gh_pool_job job;
-    bool average;
-} plain_pool;
 
 /* Taps [*from, *to) of one axis that meet positions 0 .. size-1, the first tap standing at `start`: windows
  * may be much larger than the picture. */
@@ -47,58 +55,130 @@ static void taps_inside(int *from, int *to, int start, int taps, int dilation, i
     *from = *from < *to ? *from : *to;
 }
 
-/* One output pixel of one plane. The divisor counts pixels inside the picture, or inside the pads too. */
-static float pool_pixel(const plain_pool *p, const float *src, int oy, int ox)
+typedef enum pooling { MAX, AVERAGE, LP } pooling;
+
+typedef struct plain_pool {
+    gh_conv_shape s;
+    pooling kind;
+    gh_dtype type;
+    const void *src;
+    void *dst;
+    int64_t *indices; /* of the largest elements, or NULL */
+    bool by_columns;  /* indices count down columns first */
+    bool count_pad;
+    int pb, pr;
+    double p; /* of the norm */
+} plain_pool;
+
+/* The taps of one window that lie in the picture. */
+typedef struct taps {
+    int y, x, ky0, ky1, kx0, kx1;
+} taps;
+
+static float element(const plain_pool *p, size_t i)
 {
-    const gh_conv_shape *s = &p->job.shape;
-    int y = oy * s->sh - s->pt, x = ox * s->sw - s->pl, ky0, ky1, kx0, kx1;
-    float best = -INFINITY, sum = 0;
-    taps_inside(&ky0, &ky1, y, s->kh, s->dh, s->ih);
-    taps_inside(&kx0, &kx1, x, s->kw, s->dw, s->iw);
-    for (int ky = ky0; ky < ky1; ky++)
-        for (int kx = kx0; kx < kx1; kx++) {
-            float v = src[(size_t)(y + ky * s->dh) * s->iw + x + kx * s->dw];
-            best = v > best ? v : best;
-            sum += v;
+    return p->type == GH_F32  ? ((const float *)p->src)[i]
+           : p->type == GH_U8 ? ((const uint8_t *)p->src)[i]
+                              : ((const int8_t *)p->src)[i];
+}
+
+static void put(const plain_pool *p, size_t i, float v)
+{
+    if (p->type == GH_F32)
+        ((float *)p->dst)[i] = v;
+    else
+        ((uint8_t *)p->dst)[i] = (uint8_t)(int)v;
+}
+
+static void max_pixel(const plain_pool *p, const taps *t, size_t plane, size_t out)
+{
+    const gh_conv_shape *s = &p->s;
+    int by = 0, bx = 0;
+    float best = p->type == GH_F32 ? -INFINITY : p->type == GH_I8 ? -128 : 0;
+    for (int ky = t->ky0, first = 1; ky < t->ky1; ky++)
+        for (int kx = t->kx0; kx < t->kx1; kx++) {
+            int y = t->y + ky * s->dh, x = t->x + kx * s->dw;
+            float v = element(p, plane + (size_t)y * (size_t)s->iw + (size_t)x);
+            if (v > best || first) {
+                best = first && !(v > best) && !(v <= best) ? best : v;
+                by = y;
+                bx = x;
+                first = 0;
+            }
         }
-    if (p->job.count_pad) {
-        taps_inside(&ky0, &ky1, y + s->pt, s->kh, s->dh, s->ih + s->pt + p->job.pb);
-        taps_inside(&kx0, &kx1, x + s->pl, s->kw, s->dw, s->iw + s->pl + p->job.pr);
+    put(p, out, best);
+    if (p->indices)
+        p->indices[out] =
+            (int64_t)plane + (p->by_columns ? by + (int64_t)bx * s->ih : bx + (int64_t)by * s->iw);
+}
+
+/* The divisor counts pixels inside the picture, or inside the pads too. */
+static float average_pixel(const plain_pool *p, taps t, size_t plane)
+{
+    const gh_conv_shape *s = &p->s;
+    float sum = 0;
+    for (int ky = t.ky0; ky < t.ky1; ky++)
+        for (int kx = t.kx0; kx < t.kx1; kx++)
+            sum +=
+                element(p, plane + (size_t)(t.y + ky * s->dh) * (size_t)s->iw + (size_t)(t.x + kx * s->dw));
+    if (p->count_pad) {
+        taps_inside(&t.ky0, &t.ky1, t.y + s->pt, s->kh, s->dh, s->ih + s->pt + p->pb);
+        taps_inside(&t.kx0, &t.kx1, t.x + s->pl, s->kw, s->dw, s->iw + s->pl + p->pr);
     }
-    float counted = (float)(ky1 - ky0) * (float)(kx1 - kx0);
-    return !p->average ? best : counted > 0 ? sum / counted : 0.0f;
+    float counted = (float)(t.ky1 - t.ky0) * (float)(t.kx1 - t.kx0);
+    return counted > 0 ? sum / counted : 0.0f;
+}
+
+static float norm_pixel(const plain_pool *p, const taps *t, size_t plane)
+{
+    const gh_conv_shape *s = &p->s;
+    double sum = 0;
+    for (int ky = t->ky0; ky < t->ky1; ky++)
+        for (int kx = t->kx0; kx < t->kx1; kx++)
+            sum += pow(fabs((double)element(p, plane + (size_t)(t->y + ky * s->dh) * (size_t)s->iw +
+                                                   (size_t)(t->x + kx * s->dw))),
+                       p->p);
+    return (float)pow(sum, 1 / p->p);
 }
 
 static void pool_planes(const void *job, int begin, int end)
 {
     const plain_pool *p = job;
-    const gh_conv_shape *s = &p->job.shape;
-    for (int plane = begin; plane < end; plane++) {
-        const float *src = p->job.src + (size_t)plane * s->ih * s->iw;
-        float *dst = p->job.dst + (size_t)plane * s->oh * s->ow;
+    const gh_conv_shape *s = &p->s;
+    for (int u = begin; u < end; u++) {
+        size_t plane = (size_t)u * (size_t)s->ih * (size_t)s->iw,
+               out = (size_t)u * (size_t)s->oh * (size_t)s->ow;
         for (int y = 0; y < s->oh; y++)
-            for (int x = 0; x < s->ow; x++)
-                dst[(size_t)y * s->ow + x] = pool_pixel(p, src, y, x);
+            for (int x = 0; x < s->ow; x++, out++) {
+                taps t = {.y = y * s->sh - s->pt, .x = x * s->sw - s->pl};
+                taps_inside(&t.ky0, &t.ky1, t.y, s->kh, s->dh, s->ih);
+                taps_inside(&t.kx0, &t.kx1, t.x, s->kw, s->dw, s->iw);
+                if (p->kind == MAX)
+                    max_pixel(p, &t, plane, out);
+                else
+                    put(p, out, p->kind == LP ? norm_pixel(p, &t, plane) : average_pixel(p, t, plane));
+            }
     }
-}
-
-static bool is_average(const gh_node *n)
-{
-    return n->type[0] == 'A';
 }
 
 static gh_status pool_run(gh_exec *x)
 {
     gh_io io = {.node = x->node, .in = x->in, .nin = x->nin, .e = x->e};
     int pads_end[2];
-    plain_pool p = {.average = is_average(x->node)};
-    GH_TRY(pool_shape(&io, &p.job.shape, pads_end));
-    p.job.src = x->in[0].data;
-    p.job.dst = x->out[0].data;
-    p.job.count_pad = gh_node_int(x->node, "count_include_pad", 0) != 0;
-    p.job.pb = pads_end[0];
-    p.job.pr = pads_end[1];
-    gh_exec_range(x, p.job.shape.n * p.job.shape.ic, pool_planes, &p);
+    plain_pool p = {.kind = is_average(x->node) ? AVERAGE
+                            : is_max(x->node)   ? MAX
+                                                : LP,
+                    .type = x->in[0].type,
+                    .src = x->in[0].data,
+                    .dst = x->out[0].data,
+                    .indices = x->nout > 1 ? x->out[1].data : NULL,
+                    .by_columns = gh_node_int(x->node, "storage_order", 0) != 0,
+                    .count_pad = gh_node_int(x->node, "count_include_pad", 0) != 0,
+                    .p = (double)gh_node_int(x->node, "p", 2)};
+    GH_TRY(pool_shape(&io, &p.s, pads_end));
+    p.pb = pads_end[0];
+    p.pr = pads_end[1];
+    gh_exec_range(x, p.s.n * p.s.ic, pool_planes, &p);
     return GH_OK;
 }
 
@@ -106,7 +186,7 @@ static gh_status pool_prepare(gh_prepare *p)
 {
     gh_pool_job *job;
     int pads_end[2];
-    if (!p->in_blocked[0] || p->io->in[0].shape.rank != 4)
+    if (!p->in_blocked[0] || p->io->in[0].shape.rank != 4 || p->io->nout > 1)
         return GH_OK;
     job = gh_arena_alloc(p->arena, sizeof *job);
     if (!job)
@@ -196,7 +276,8 @@ static const gh_blocked global_blocked = {global_prepare, gh_global_avg_run_bloc
 
 const gh_op gh_ops_pool[] = {
     {"MaxPool", "", 1, 0, 0, 1, 1, 2, pool_infer, pool_run, &pool_blocked, NULL},
-    {"AveragePool", "", 7, 0, 0, 1, 1, 1, pool_infer, pool_run, &pool_blocked, NULL},
+    {"AveragePool", "", 1, 0, 0, 1, 1, 1, pool_infer, pool_run, &pool_blocked, NULL},
+    {"LpPool", "", 2, 0, 0, 1, 1, 1, pool_infer, pool_run, NULL, NULL},
     {"GlobalAveragePool", "", 1, 0, 0, 1, 1, 1, global_infer, global_run, &global_blocked, NULL},
     {"GlobalMaxPool", "", 1, 0, 0, 1, 1, 1, global_infer, global_run, NULL, NULL},
 };
