@@ -140,9 +140,16 @@ static gh_status choose_head(gh_train_run *r)
     if (strcmp(r->o->head, "auto") != 0) {
         return try_head(r, gh_head_type_find(r->o->head));
     }
-    for (size_t i = 0; gh_head_types[i] && r->ncandidates < MOST_HEADS; i++)
-        GH_TRY(try_head(r, gh_head_types[i]));
-    return GH_OK;
+    gh_status status = GH_OK;
+    for (size_t i = 0; gh_head_types[i] && r->ncandidates < MOST_HEADS; i++) {
+        status = try_head(r, gh_head_types[i]);
+        if (status == GH_LIMIT)
+            gh_log(GH_LOG_WARN, "%s",
+                   r->e ? r->e->text : gh_head_types[i]->name); /* another head may hold that many classes */
+        else if (status)
+            return status;
+    }
+    return r->ncandidates ? GH_OK : status;
 }
 
 /* ---- the final head ---- */

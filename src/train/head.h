@@ -41,6 +41,9 @@ typedef struct gh_head_type {
     const char *name;  /* "softmax", "mlp", "forest", "knn" */
     const char *about; /* one line for --help */
     bool logits;       /* predict gives logits (a temperature can be folded in); else probabilities */
+    /* Of n, width and classes alone, so that a run can be refused before its features are made: GH_LIMIT or
+     * GH_ARG as fit would give them. NULL = nothing to check. */
+    gh_status (*check)(const gh_rows *rows, const gh_fit_options *options, gh_err *e);
     /* GH_ARG: fewer than two classes have rows, or an option is out of range; GH_FORMAT: a feature that is
      * not finite; GH_LIMIT; GH_NOMEM; GH_INTERRUPTED. */
     gh_status (*fit)(gh_head **out, const gh_rows *rows, const gh_fit_options *options, gh_err *e);

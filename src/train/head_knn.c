@@ -131,17 +131,25 @@ static gh_status fit_neighbours(knn_head *h, const gh_rows *rows, gh_err *e)
     return choose_sharpness(h, e);
 }
 
+/* A row that is carried: its features, a bias and, of neighbours, its share in every class. */
+static gh_status knn_check(const gh_rows *rows, const gh_fit_options *o, gh_err *e)
+{
+    size_t keys = o->neighbours ? rows->n : rows->classes;
+    size_t row = rows->width + 1 + (o->neighbours ? rows->classes : 0);
+    if (o->neighbours < 0)
+        return gh_fail(e, GH_ARG, "%d neighbours; 0 (class prototypes) or more are accepted", o->neighbours);
+    if (keys > MOST_BYTES / sizeof(float) / row)
+        return gh_fail(e, GH_LIMIT,
+                       "a knn head would carry %zu rows of %zu numbers; at most %zu MB are accepted.%s", keys,
+                       row, MOST_BYTES >> 20,
+                       o->neighbours ? " Without a number of neighbours it carries one row a class" : "");
+    return GH_OK;
+}
+
 static gh_status allocate(knn_head *h, const gh_rows *rows, gh_err *e)
 {
-    size_t row = rows->width + rows->classes + 1;
     h->base = (gh_head){.width = rows->width, .rows = rows->n, .classes = rows->classes};
     h->keys = h->neighbours ? rows->n : rows->classes;
-    if (h->keys > MOST_BYTES / sizeof(float) / row)
-        return gh_fail(
-            e, GH_LIMIT,
-            "a knn head would carry %zu rows of %zu features; at most %zu MB are accepted. Without "
-            "a number of neighbours it carries one row a class",
-            h->keys, rows->width, MOST_BYTES >> 20);
     h->key = gh_calloc(h->keys, rows->width * sizeof *h->key);
     h->bias = gh_calloc(h->keys, sizeof *h->bias);
     h->share = h->neighbours ? gh_calloc(h->keys, rows->classes * sizeof *h->share) : NULL;
@@ -153,8 +161,7 @@ static gh_status allocate(knn_head *h, const gh_rows *rows, gh_err *e)
 static gh_status knn_fit(gh_head **out, const gh_rows *rows, const gh_fit_options *o, gh_err *e)
 {
     GH_TRY(gh_rows_check(rows, o->pool, e));
-    if (o->neighbours < 0)
-        return gh_fail(e, GH_ARG, "%d neighbours; 0 (class prototypes) or more are accepted", o->neighbours);
+    GH_TRY(knn_check(rows, o, e));
     knn_head *h = gh_calloc(1, sizeof *h);
     if (!h)
         return gh_fail(e, GH_NOMEM, "no memory for a knn head");
@@ -283,6 +290,7 @@ const gh_head_type gh_head_knn = {
     .name = "knn",
     .about = "cosine to the prototype of each class, or to the nearest neighbours",
     .logits = true,
+    .check = knn_check,
     .fit = knn_fit,
     .predict = knn_predict,
     .export = knn_export,

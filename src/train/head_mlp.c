@@ -219,15 +219,33 @@ static void take_net(trainer *t)
     net->p = NULL;
 }
 
+static size_t hidden_units(const gh_fit_options *o)
+{
+    return o->hidden ? (size_t)o->hidden : HIDDEN;
+}
+
+static size_t parameters_of(const gh_rows *rows, size_t hidden)
+{
+    return (rows->width + 1) * hidden + (hidden + 1) * rows->classes;
+}
+
+static gh_status mlp_check(const gh_rows *rows, const gh_fit_options *o, gh_err *e)
+{
+    if (o->hidden < 0 || o->hidden > MOST_HIDDEN || o->epochs < 0 || o->epochs > MOST_EPOCHS)
+        return gh_fail(e, GH_ARG, "%d hidden units and %d epochs; up to %d and %d are accepted", o->hidden,
+                       o->epochs, MOST_HIDDEN, MOST_EPOCHS);
+    size_t parameters = parameters_of(rows, hidden_units(o));
+    if (parameters > MOST_BYTES / sizeof(float) / 4)
+        return gh_fail(e, GH_LIMIT,
+                       "a network of %zu parameters needs %zu MB to be trained; at most %zu MB are used",
+                       parameters, parameters * 4 * sizeof(float) >> 20, MOST_BYTES >> 20);
+    return GH_OK;
+}
+
 static gh_status allocate(trainer *t)
 {
     size_t d = t->rows->width, classes = t->rows->classes, hidden = t->head->net.hidden;
-    size_t parameters = (d + 1) * hidden + (hidden + 1) * classes;
-    if (parameters > MOST_BYTES / sizeof(float) / 4)
-        return gh_fail(t->e, GH_LIMIT,
-                       "a network of %zu parameters needs %zu MB to be trained; at most %zu MB "
-                       "are used",
-                       parameters, parameters * 4 * sizeof(float) >> 20, MOST_BYTES >> 20);
+    size_t parameters = parameters_of(t->rows, hidden);
     t->gradient = gh_calloc(parameters, sizeof *t->gradient);
     t->x = gh_alloc_aligned(GH_MLP_BATCH * d * sizeof *t->x);
     t->target = gh_calloc(GH_MLP_BATCH, classes * sizeof *t->target);
@@ -261,14 +279,12 @@ static gh_status train(trainer *t)
 static gh_status mlp_fit(gh_head **out, const gh_rows *rows, const gh_fit_options *o, gh_err *e)
 {
     GH_TRY(gh_rows_check(rows, o->pool, e));
-    if (o->hidden < 0 || o->hidden > MOST_HIDDEN || o->epochs < 0 || o->epochs > MOST_EPOCHS)
-        return gh_fail(e, GH_ARG, "%d hidden units and %d epochs; up to %d and %d are accepted", o->hidden,
-                       o->epochs, MOST_HIDDEN, MOST_EPOCHS);
+    GH_TRY(mlp_check(rows, o, e));
     mlp_head *h = gh_calloc(1, sizeof *h);
     if (!h)
         return gh_fail(e, GH_NOMEM, "no memory for a network");
     h->base = (gh_head){.width = rows->width, .rows = rows->n, .classes = rows->classes};
-    h->net.hidden = o->hidden ? (size_t)o->hidden : HIDDEN;
+    h->net.hidden = hidden_units(o);
     trainer t = {.head = h, .rows = rows, .o = o, .e = e};
     gh_status status = train(&t);
     gh_mlp_free(&t.net);
@@ -357,6 +373,7 @@ const gh_head_type gh_head_mlp = {
     .name = "mlp",
     .about = "one hidden layer, trained with Adam until held-out pictures stop to gain",
     .logits = true,
+    .check = mlp_check,
     .fit = mlp_fit,
     .predict = mlp_predict,
     .export = mlp_export,

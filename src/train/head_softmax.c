@@ -188,29 +188,27 @@ static gh_status cross_validate(fitter *f)
 /* ---- fit ---- */
 
 /* Bytes that `fits` fits side by side take, with the scores of what they leave out. */
-static size_t bytes_for(const fitter *f, uint32_t fits)
+static size_t bytes_for(const gh_rows *rows, uint32_t fits)
 {
     size_t side = fits ? fits : 1, solvers, scores;
-    if (!gh_mul_size(&solvers, f->parameters, (gh_lbfgs_floats(1, 0) + 2) * sizeof(float)) ||
+    if (!gh_mul_size(&solvers, gh_softmax_parameters(rows), (gh_lbfgs_floats(1, 0) + 2) * sizeof(float)) ||
         !gh_mul_size(&solvers, solvers, side) ||
-        !gh_mul_size(&scores, f->rows->n, f->rows->classes * 2 * sizeof(float)))
+        !gh_mul_size(&scores, rows->n, rows->classes * 2 * sizeof(float)))
         return SIZE_MAX;
-    return solvers + gh_softmax_loss_bytes(f->rows, (uint32_t)side) + (fits ? scores : 0);
+    return solvers + gh_softmax_loss_bytes(rows, (uint32_t)side) + (fits ? scores : 0);
 }
 
-/* Where cross-validation would take too much, there is none. */
-static gh_status check_size(fitter *f)
+static gh_status softmax_check(const gh_rows *rows, const gh_fit_options *o, gh_err *e)
 {
-    if (bytes_for(f, f->head->folds) > MOST_BYTES)
-        f->head->folds = 0;
-    size_t bytes = bytes_for(f, f->head->folds);
+    size_t bytes = bytes_for(rows, 0);
+    (void)o;
     if (bytes <= MOST_BYTES)
         return GH_OK;
     return gh_fail(
-        f->e, GH_LIMIT,
+        e, GH_LIMIT,
         "a softmax head of %u classes on %zu features needs %zu MB to be fitted; at most %zu MB are "
-        "used. Fewer classes, or a cut with fewer features, fit",
-        f->rows->classes, f->rows->width, bytes >> 20, MOST_BYTES >> 20);
+        "used. Fewer classes, a cut with fewer features, or --head knn or mlp fit",
+        rows->classes, rows->width, bytes >> 20, MOST_BYTES >> 20);
 }
 
 static gh_status last_fit(fitter *f)
@@ -229,7 +227,8 @@ static gh_status fit_all(fitter *f)
 {
     softmax_head *h = f->head;
     GH_TRY(gh_rows_folds(&f->fold, &h->folds, f->rows, FOLDS, f->o->seed, f->e));
-    GH_TRY(check_size(f));
+    if (bytes_for(f->rows, h->folds) > MOST_BYTES)
+        h->folds = 0; /* where cross-validation would take too much, there is none */
     GH_TRY(gh_standard_of(&f->standard, f->rows, f->o->pool, f->e));
     GH_TRY(gh_softmax_loss_new(&f->loss, f->rows, f->fold, &f->standard, h->folds ? h->folds : 1, f->e));
     f->start = gh_calloc(f->parameters, sizeof *f->start);
@@ -244,6 +243,7 @@ static gh_status fit_all(fitter *f)
 static gh_status softmax_fit(gh_head **out, const gh_rows *rows, const gh_fit_options *o, gh_err *e)
 {
     GH_TRY(gh_rows_check(rows, o->pool, e));
+    GH_TRY(softmax_check(rows, o, e));
     fitter f = {.rows = rows, .o = o, .e = e, .parameters = gh_softmax_parameters(rows)};
     gh_status status = GH_NOMEM;
     softmax_head *h = f.head = gh_calloc(1, sizeof *h);
@@ -310,6 +310,7 @@ const gh_head_type gh_head_softmax = {
     .name = "softmax",
     .about = "multinomial logistic regression; the penalty is chosen by cross-validation",
     .logits = true,
+    .check = softmax_check,
     .fit = softmax_fit,
     .predict = softmax_predict,
     .export = softmax_export,

@@ -363,6 +363,21 @@ START_TEST(test_importances_find_the_feature)
 }
 END_TEST
 
+/* A named head is asked before any feature is made whether it can hold that many classes. */
+START_TEST(test_a_head_tells_beforehand_that_it_cannot_hold_so_many_classes)
+{
+    const gh_fit_options o = {0}, neighbours = {.neighbours = 5};
+    const gh_rows rows = {.n = 40000, .width = 1280, .classes = 20000};
+    const gh_head_type *softmax = gh_head_type_find("softmax"), *knn = gh_head_type_find("knn");
+    gh_err e = {0};
+    ck_assert_int_eq(softmax->check(&rows, &o, &e), GH_LIMIT);
+    ck_assert_ptr_nonnull(strstr(e.text, "20000 classes on 1280 features"));
+    ck_assert_int_eq(knn->check(&rows, &neighbours, &e), GH_LIMIT);
+    ck_assert_int_eq(knn->check(&rows, &o, &e), GH_OK);
+    ck_assert_int_eq(gh_head_type_find("mlp")->check(&rows, &o, &e), GH_OK);
+}
+END_TEST
+
 Suite *gh_suite_heads(void)
 {
     Suite *s = suite_create("heads");
@@ -382,6 +397,7 @@ Suite *gh_suite_heads(void)
     tcase_add_test(t, test_a_forest_is_exported_exactly);
     tcase_add_loop_test(t, test_descriptions_are_json, 0, HEADS);
     tcase_add_test(t, test_importances_find_the_feature);
+    tcase_add_test(t, test_a_head_tells_beforehand_that_it_cannot_hold_so_many_classes);
     suite_add_tcase(s, t);
     return s;
 }
