@@ -11,7 +11,7 @@ static gh_status act_of(gh_graph *g, const gh_node *n, gh_act *act, gh_err *e)
         if (i == 0 || n->inputs[i] == GH_NONE)
             continue;
         const gh_value *v = &g->values[n->inputs[i]];
-        if (!v->data) {
+        if (!v->data || v->type != GH_F32) { /* bounds of an integer Clip stay where they are */
             act->kind = GH_ACT_NONE;
             return GH_OK;
         }
