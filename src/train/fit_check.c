@@ -63,11 +63,10 @@ static gh_status check_head(const gh_train_run *r)
 
 gh_status gh_train_check_memory(const gh_train_run *r)
 {
-    GH_TRY(check_head(r));
     double need = gh_train_memory(r);
     double have = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
     if (have <= 0 || need <= have)
-        return GH_OK;
+        return check_head(r);
     return gh_fail(
         r->e, GH_LIMIT,
         "%u pictures of %u classes with %u views and %zu features need about %.0f MB; this machine "
