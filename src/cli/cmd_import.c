@@ -6,6 +6,7 @@
 #include "engine/net.h"
 #include "engine/onnx.h"
 #include "import/arch.h"
+#include "import/tflite.h"
 #include "tasks/manifest.h"
 
 #include <jansson.h>
@@ -17,8 +18,8 @@ typedef struct values {
 } values;
 
 static const gh_option options[] = {
-    {"from", GH_OPT_STRING, offsetof(values, from), "FORMAT", "what the file is: torch or onnx (torch)", 0,
-     0},
+    {"from", GH_OPT_STRING, offsetof(values, from), "FORMAT",
+     "what the file is: torch, tflite or onnx (torch)", 0, 0},
     {"arch", GH_OPT_STRING, offsetof(values, arch), "NAME", "the network, where the file has weights only", 0,
      0},
     {"model", GH_OPT_STRING, offsetof(values, model), "NAME|DIR",
@@ -30,13 +31,22 @@ static const gh_option options[] = {
 static const gh_usage usage = {
     .command = "import",
     .args = "FILE",
-    .about = "Turns a foreign weight file into an ONNX model. Nothing in the file is executed. Networks:\n"
-             "efficientnet-lite0 to efficientnet-lite4. An ONNX file is copied as it is, after a check that\n"
-             "gharial runs it.",
+    .about =
+        "Turns a foreign weight file into an ONNX model. Nothing in the file is executed. Networks:\n"
+        "efficientnet-lite0 to efficientnet-lite4; TFLite files bring their own. An ONNX file is copied\n"
+        "as it is, after a check that gharial runs it.",
     .example = "gharial import --from torch --arch efficientnet-lite0 weights.pth --out model.onnx",
     .options = options,
     .min_args = 1,
     .max_args = 1,
+};
+
+/* Formats that bring the network with the weights. */
+static const struct {
+    const char *name;
+    gh_status (*read)(gh_graph **out, const char *path, gh_err *e);
+} formats[] = {
+    {"tflite", gh_tflite_read},
 };
 
 /* What is to be done, after options and manifest have been joined; all strings owned. */
@@ -94,6 +104,15 @@ static bool is_onnx(const job *j)
     return strcmp(j->from, "onnx") == 0;
 }
 
+/* Place in `formats`, or their number. */
+static size_t find_format(const job *j)
+{
+    size_t i = 0;
+    while (i < GH_COUNT(formats) && strcmp(j->from, formats[i].name) != 0)
+        i++;
+    return i;
+}
+
 static gh_status join(job *j, const values *v, gh_err *e)
 {
     if (v->from)
@@ -106,9 +125,11 @@ static gh_status join(job *j, const values *v, gh_err *e)
         GH_TRY(use_manifest(j, v->model, e));
     if (!j->from)
         GH_TRY(set(&j->from, "torch", e));
-    if (strcmp(j->from, "torch") != 0 && !is_onnx(j))
-        return gh_fail(e, GH_UNSUPPORTED, "no importer for \"%.40s\"; there are torch and onnx", j->from);
-    if (!j->arch && !is_onnx(j))
+    bool torch = strcmp(j->from, "torch") == 0;
+    if (!torch && !is_onnx(j) && find_format(j) == GH_COUNT(formats))
+        return gh_fail(e, GH_UNSUPPORTED, "no importer for \"%.40s\"; there are torch, tflite and onnx",
+                       j->from);
+    if (!j->arch && torch)
         return gh_fail(e, GH_ARG,
                        "a PyTorch checkpoint holds weights only: name its network by --arch "
                        "(efficientnet-lite0, ...) or a model by --model");
@@ -134,7 +155,19 @@ static gh_status copy_onnx(const job *j, const char *file, gh_err *e)
     return status;
 }
 
-static gh_status import(const job *j, const char *file, gh_err *e)
+static gh_status import_network(const job *j, const char *file, gh_err *e)
+{
+    gh_graph *g = NULL;
+    gh_status status = formats[find_format(j)].read(&g, file, e);
+    if (status == GH_OK)
+        status = gh_onnx_write(g, j->out, e);
+    if (status == GH_OK)
+        gh_log(GH_LOG_INFO, "%s: from %s, %u nodes", j->out, file, g->nnodes);
+    gh_graph_free(&g);
+    return status;
+}
+
+static gh_status import_torch(const job *j, const char *file, gh_err *e)
 {
     gh_torch *weights = NULL;
     gh_graph *g = NULL;
@@ -151,6 +184,13 @@ static gh_status import(const job *j, const char *file, gh_err *e)
     return status;
 }
 
+static gh_status import(const job *j, const char *file, gh_err *e)
+{
+    if (is_onnx(j))
+        return copy_onnx(j, file, e);
+    return find_format(j) < GH_COUNT(formats) ? import_network(j, file, e) : import_torch(j, file, e);
+}
+
 int gh_cmd_import(int argc, char **argv)
 {
     values v = {0};
@@ -161,7 +201,7 @@ int gh_cmd_import(int argc, char **argv)
     job j = {0};
     gh_status status = join(&j, &v, &e);
     if (status == GH_OK)
-        status = is_onnx(&j) ? copy_onnx(&j, argv[0], &e) : import(&j, argv[0], &e);
+        status = import(&j, argv[0], &e);
     gh_free(j.from);
     gh_free(j.arch);
     gh_free(j.out);
