@@ -1,6 +1,7 @@
-/* The TFLite reader on any bytes: an answer with a sentence, and every constant that it shows lies within the
- * input (reading it as floats touches all of it). */
+/* The TFLite reader and importer on any bytes: an answer with a sentence, and every constant that the reader
+ * shows lies within the input (reading it as floats touches all of it). */
 #include "base/mem.h"
+#include "import/tflite.h"
 #include "import/tflite_model.h"
 
 #include <string.h>
@@ -31,5 +32,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (uint32_t i = 0; m && i < m->ntensors; i++)
         read_constant(&m->tensors[i]);
     gh_tfl_free(&m);
+    gh_graph *g = NULL;
+    e = (gh_err){0};
+    status = gh_tflite_read_bytes(&g, data, size, &e);
+    GH_ASSERT(status == GH_OK ? g != NULL : !g && e.status == status && strlen(e.text) > 10);
+    gh_graph_free(&g);
     return 0;
 }
