@@ -3,7 +3,9 @@
 
 #include "base/mem.h"
 #include "base/progress.h"
+#include "cli/eval_boxes.h"
 #include "tasks/jsontext.h"
+#include "tasks/preproc.h"
 #include "train/evaluate.h"
 #include "train/metrics.h"
 
@@ -14,19 +16,27 @@ typedef struct values {
     const char *model, *data, *split;
     gh_opt_list models;
     bool json, strict;
-    int64_t threads;
+    int64_t threads, limit, max_side;
+    double threshold, nms;
 } values;
 
 static const gh_option options[] = {
     {"model", GH_OPT_STRING, offsetof(values, model), "NAME",
      "name, folder or .onnx file (the default model)", 0, 0},
     {"models", GH_OPT_LIST, offsetof(values, models), "DIR", "where names are looked up (models)", 0, 0},
-    {"data", GH_OPT_STRING, offsetof(values, data), "DIR", "folder, .tsv or .csv with labelled pictures", 0,
-     0},
+    {"data", GH_OPT_STRING, offsetof(values, data), "DIR",
+     "folder, .tsv, .csv or .json with labelled pictures", 0, 0},
     {"split", GH_OPT_STRING, offsetof(values, split), "NAME",
      "train, val, test or all (test, else val, else all)", 0, 0},
     {"strict", GH_OPT_FLAG, offsetof(values, strict), .help = "a picture that cannot be read is exit code 3"},
     {"json", GH_OPT_FLAG, offsetof(values, json), .help = "one JSON object"},
+    {"threshold", GH_OPT_REAL, offsetof(values, threshold), "S",
+     "boxes: score at which right and wrong are counted (the model's)", 0, 1},
+    {"limit", GH_OPT_INT, offsetof(values, limit), "N", "boxes: the best of a picture and class (100)", 1,
+     4096},
+    {"nms", GH_OPT_REAL, offsetof(values, nms), "IOU", "boxes: overlap at which the weaker goes", 0, 1},
+    {"max-side", GH_OPT_INT, offsetof(values, max_side), "N", "boxes: scale larger pictures to this (1280)",
+     GH_LEAST_MAX_SIDE, GH_MOST_MAX_SIDE},
     {"threads", GH_OPT_INT, offsetof(values, threads), "N", "pictures at a time (all cores)", 1, 1024},
     {0},
 };
@@ -34,11 +44,13 @@ static const gh_option options[] = {
 static const gh_usage usage = {
     .command = "eval",
     .args = "",
-    .about = "Measures a model on labelled pictures: top-1 and top-5 with 95 % intervals (Wilson), recall of "
-             "each\n"
-             "class. Layouts: DIR/<class>/*.jpg; DIR/{train,val,test}/<class>/*.jpg; labels.tsv (file, "
-             "index, name);\n"
-             "labels.csv (path, label[, split]). Pictures that cannot be read are listed and left out.",
+    .about =
+        "Measures a model on labelled pictures: top-1 and top-5 with 95 % intervals (Wilson), recall of "
+        "each\n"
+        "class. Layouts: DIR/<class>/*.jpg; DIR/{train,val,test}/<class>/*.jpg; labels.tsv (file, "
+        "index, name);\n"
+        "labels.csv (path, label[, split]). Of models that find boxes the average precision (COCO's): DIR\n"
+        "with annotations.json and images/. Pictures that cannot be read are listed and left out.",
     .example = "gharial eval --model efficientnet-lite0 --data photos/",
     .options = options,
     .min_args = 0,
@@ -185,24 +197,17 @@ static int print_report(const report *r)
     return gh_cli_flush("eval", code ? code : bad ? gh_status_exit(GH_FORMAT) : 0);
 }
 
-/* Everything after the options; *code is the exit code when it ran. */
-static gh_status run(const values *v, int *code, gh_err *e)
+static gh_status measure_classes(const values *v, gh_model *model, int *code, gh_err *e)
 {
-    report r = {.v = v};
+    report r = {.v = v, .model = model};
     gh_dataset *data = NULL;
-    gh_model *model = NULL;
     gh_evaluation *ev = NULL;
     gh_sample *samples = NULL;
     gh_progress progress;
-    char *path = NULL;
     size_t count = 0;
     gh_status status = gh_dataset_open(&data, v->data, e);
     if (status == GH_OK)
         status = choose_split(&r.split, data, v->split, e);
-    if (status == GH_OK)
-        status = gh_cli_model_path(&path, v->model, &v->models, e);
-    if (status == GH_OK)
-        status = gh_model_open(&model, path, false, e);
     if (status == GH_OK && !(samples = select_samples(data, r.split, &count)))
         status = gh_fail(e, GH_NOMEM, "memory ran out at the list of pictures");
     gh_progress_start(&progress, "eval", count);
@@ -210,7 +215,6 @@ static gh_status run(const values *v, int *code, gh_err *e)
         status = gh_evaluate(&ev, model, samples, count, (int)v->threads, show_progress, &progress, e);
     gh_progress_end(&progress);
     if (status == GH_OK) {
-        r.model = model;
         r.data = data;
         r.samples = samples;
         r.ev = ev;
@@ -218,9 +222,36 @@ static gh_status run(const values *v, int *code, gh_err *e)
     }
     gh_evaluation_free(&ev);
     gh_free(samples);
+    gh_dataset_free(&data);
+    return status;
+}
+
+static gh_status measure_boxes(const values *v, gh_model *model, int *code, gh_err *e)
+{
+    gh_eval_boxes boxes = {.data = v->data, .json = v->json, .strict = v->strict};
+    boxes.options = (gh_boxes_options){.threads = (int)v->threads,
+                                       .limit = (size_t)v->limit,
+                                       .cut = v->threshold,
+                                       .nms = v->nms,
+                                       .max_side = (int)v->max_side};
+    if (v->split)
+        return gh_fail(e, GH_ARG, "--split is for classes; name the annotations of the part by --data");
+    return gh_cli_eval_boxes(code, model, &boxes, e);
+}
+
+/* Everything after the options; *code is the exit code when it ran. */
+static gh_status run(const values *v, int *code, gh_err *e)
+{
+    gh_model *model = NULL;
+    char *path = NULL;
+    gh_status status = gh_cli_model_path(&path, v->model, &v->models, e);
+    if (status == GH_OK)
+        status = gh_model_open(&model, path, false, e);
+    if (status == GH_OK)
+        status =
+            (model->manifest->task == GH_TASK_LOCALIZE ? measure_boxes : measure_classes)(v, model, code, e);
     gh_model_put(&model);
     gh_free(path);
-    gh_dataset_free(&data);
     return status;
 }
 

@@ -1,4 +1,4 @@
-/* Texts that need not be UTF-8, for JSON. */
+/* Texts that need not be UTF-8, for JSON; depth of nesting. */
 #include "tasks/jsontext.h"
 
 #include "base/mem.h"
@@ -15,4 +15,21 @@ json_t *gh_json_text(const char *s)
     text = json_string(copy);
     gh_free(copy);
     return text;
+}
+
+bool gh_json_deeper(const char *text, size_t len, int most)
+{
+    int depth = 0;
+    bool string = false;
+    for (size_t i = 0; i < len && depth <= most; i++) {
+        if (string && text[i] == '\\')
+            i++;
+        else if (text[i] == '"')
+            string = !string;
+        else if (!string && (text[i] == '{' || text[i] == '['))
+            depth++;
+        else if (!string && (text[i] == '}' || text[i] == ']'))
+            depth--;
+    }
+    return depth > most;
 }

@@ -26,6 +26,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "tasks/jsontext.h"
 #include "tasks/keys.h"
 #include "tasks/manifest_parts.h"
 
@@ -178,33 +179,14 @@ static gh_status check_whole(const gh_manifest *m, const json_t *root, const cha
     return GH_OK;
 }
 
-/* jansson recurses a level a bracket, so the depth is bounded before it sees the text. */
-static gh_status check_depth(const char *text, size_t len, gh_err *e)
-{
-    int depth = 0;
-    bool string = false;
-    for (size_t i = 0; i < len; i++) {
-        if (string && text[i] == '\\')
-            i++;
-        else if (text[i] == '"')
-            string = !string;
-        else if (!string && (text[i] == '{' || text[i] == '['))
-            depth++;
-        else if (!string && (text[i] == '}' || text[i] == ']'))
-            depth--;
-        if (depth > GH_MAX_MANIFEST_DEPTH)
-            return gh_fail(e, GH_LIMIT, "model.json nests deeper than %d levels", GH_MAX_MANIFEST_DEPTH);
-    }
-    return GH_OK;
-}
-
 static gh_status load_json(json_t **out, const char *text, size_t len, gh_err *e)
 {
     json_error_t error;
     if (len > GH_MAX_MANIFEST_BYTES)
         return gh_fail(e, GH_LIMIT, "model.json has %zu bytes; at most %zu are accepted", len,
                        GH_MAX_MANIFEST_BYTES);
-    GH_TRY(check_depth(text, len, e));
+    if (gh_json_deeper(text, len, GH_MAX_MANIFEST_DEPTH))
+        return gh_fail(e, GH_LIMIT, "model.json nests deeper than %d levels", GH_MAX_MANIFEST_DEPTH);
     json_t *root = json_loadb(text, len, JSON_REJECT_DUPLICATES, &error);
     if (!root && json_error_code(&error) == json_error_out_of_memory)
         return gh_fail(e, GH_NOMEM, "model.json: memory ran out");

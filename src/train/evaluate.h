@@ -2,8 +2,8 @@
 #ifndef GH_TRAIN_EVALUATE_H
 #define GH_TRAIN_EVALUATE_H
 
-#include "tasks/registry.h"
 #include "train/dataset.h"
+#include "train/sweep.h"
 
 /* What became of one picture. */
 typedef struct gh_outcome {
@@ -24,15 +24,15 @@ typedef struct gh_evaluation {
     double seconds;
 } gh_evaluation;
 
-typedef void (*gh_evaluate_progress)(void *arg, size_t done);
-
+/* The same text, but for case and _ - or space. */
+bool gh_class_same(const char *a, const char *b);
 /* The model's class that a data set means by `label`: the same text, the same but for case and _ - or space,
  * or the class's number. -1 when there is none. */
 int gh_class_find(const gh_manifest *m, const char *label);
 /* Runs every sample. `progress` (may be NULL) is called by one thread at a time. A picture that fails is
  * counted and the run goes on. GH_ARG names the first label that the model does not have. */
 GH_MUST_CHECK gh_status gh_evaluate(gh_evaluation **out, gh_model *model, const gh_sample *samples,
-                                    size_t count, int threads, gh_evaluate_progress progress, void *arg,
+                                    size_t count, int threads, gh_sweep_progress progress, void *arg,
                                     gh_err *e);
 void gh_evaluation_free(gh_evaluation **ev);
 /* Mean recall over the classes that occur; 0 when none does. */
