@@ -31,10 +31,9 @@ static const gh_option options[] = {
 static const gh_usage usage = {
     .command = "import",
     .args = "FILE",
-    .about =
-        "Turns a foreign weight file into an ONNX model. Nothing in the file is executed. Networks:\n"
-        "efficientnet-lite0 to efficientnet-lite4; TFLite files bring their own. An ONNX file is copied\n"
-        "as it is, after a check that gharial runs it.",
+    .about = "Turns a foreign weight file into an ONNX model. Nothing in the file is executed. Networks:\n"
+             "efficientnet-lite0 to efficientnet-lite4, retinaface-mobilenet0.25; TFLite files bring their\n"
+             "own. An ONNX file is copied as it is, after a check that gharial runs it.",
     .example = "gharial import --from torch --arch efficientnet-lite0 weights.pth --out model.onnx",
     .options = options,
     .min_args = 1,

@@ -6,11 +6,15 @@
 static const struct {
     const char *name;
     gh_efficientnet_args args;
+    void (*plain)(gh_graph *g, gh_params *p);
 } archs[] = {
     /* width, depth, input: table of the EfficientNet-Lite release (Liu, TensorFlow blog, March 2020) */
-    {"efficientnet-lite0", {1.0, 1.0, 224}}, {"efficientnet-lite1", {1.0, 1.1, 240}},
-    {"efficientnet-lite2", {1.1, 1.2, 260}}, {"efficientnet-lite3", {1.2, 1.4, 280}},
-    {"efficientnet-lite4", {1.4, 1.8, 300}},
+    {"efficientnet-lite0", {1.0, 1.0, 224}, NULL},
+    {"efficientnet-lite1", {1.0, 1.1, 240}, NULL},
+    {"efficientnet-lite2", {1.1, 1.2, 260}, NULL},
+    {"efficientnet-lite3", {1.2, 1.4, 280}, NULL},
+    {"efficientnet-lite4", {1.4, 1.8, 300}, NULL},
+    {"retinaface-mobilenet0.25", {0, 0, 0}, gh_arch_retinaface},
 };
 
 const char *gh_arch_name(size_t i)
@@ -43,7 +47,10 @@ gh_status gh_arch_build(gh_graph **out, const char *arch, gh_torch *weights, gh_
     gh_status status = gh_graph_new(&g, e);
     if (status == GH_OK) {
         g->name = archs[i].name;
-        gh_arch_efficientnet_lite(g, &p, &archs[i].args);
+        if (archs[i].plain)
+            archs[i].plain(g, &p);
+        else
+            gh_arch_efficientnet_lite(g, &p, &archs[i].args);
         status = gh_params_check(&p, arch, e);
     }
     if (status == GH_OK)

@@ -19,5 +19,6 @@ const char *gh_arch_name(size_t i);
 
 /* Builders add nodes to `g` and note in `p` what is missing. */
 void gh_arch_efficientnet_lite(gh_graph *g, gh_params *p, const gh_efficientnet_args *args);
+void gh_arch_retinaface(gh_graph *g, gh_params *p);
 
 #endif

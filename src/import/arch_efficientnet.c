@@ -1,12 +1,9 @@
 /* EfficientNet-Lite: MBConv blocks without squeeze-and-excitation, ReLU6, stem and head of fixed width.
  * Tensor names are those of the EfficientNet port to PyTorch that the published checkpoints come from.
- *
- * Batch normalisation is folded into the convolutions here, in double precision: so every runtime that reads
- * the model computes with identical weights and differs only in the order of sums, the file has half the
- * nodes, and weights can stay in the mapped file instead of being folded anew at each start. */
+ */
 #include "import/arch.h"
 
-#include "base/mem.h"
+#include "import/fold.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -52,27 +49,6 @@ static int scale_channels(int channels, double width)
     return rounded < 0.9 * exact ? rounded + 8 : rounded;
 }
 
-/* Weights and bias of a convolution and the batch normalisation behind it, as one convolution. */
-static void fold(builder *b, const conv *c, const char *conv_name, const char *bn_name, float *weights,
-                 float *bias)
-{
-    int64_t shape[4] = {c->out, c->in / c->groups, c->kernel, c->kernel}, channels[1] = {c->out};
-    const float *w = gh_params_get(b->p, conv_name, "weight", 4, shape);
-    const float *gamma = gh_params_get(b->p, bn_name, "weight", 1, channels);
-    const float *beta = gh_params_get(b->p, bn_name, "bias", 1, channels);
-    const float *mean = gh_params_get(b->p, bn_name, "running_mean", 1, channels);
-    const float *variance = gh_params_get(b->p, bn_name, "running_var", 1, channels);
-    if (!w || !gamma || !beta || !mean || !variance || !weights || !bias)
-        return;
-    size_t each = (size_t)(shape[1] * shape[2] * shape[3]);
-    for (int oc = 0; oc < c->out; oc++) {
-        double factor = gamma[oc] / sqrt(variance[oc] + BN_EPS);
-        for (size_t i = 0; i < each; i++)
-            weights[(size_t)oc * each + i] = (float)(w[(size_t)oc * each + i] * factor);
-        bias[oc] = (float)(beta[oc] - mean[oc] * factor);
-    }
-}
-
 /* TensorFlow's SAME: the output has ceil(size / stride) pixels, an odd pixel of padding goes behind. */
 static void set_window(builder *b, const conv *c, uint32_t value)
 {
@@ -99,7 +75,7 @@ static uint32_t add_conv(builder *b, uint32_t in, const char *name, const conv *
     uint32_t w = gh_graph_const_f32(b->g, text, gh_shape_of(4, shape), &weights);
     snprintf(text, sizeof text, "%s/bias", name);
     uint32_t bias_value = gh_graph_const_f32(b->g, text, gh_shape_of(1, channels), &bias);
-    fold(b, c, conv_name, bn_name, weights, bias);
+    gh_fold_conv(weights, bias, b->p, conv_name, bn_name, shape, BN_EPS);
     uint32_t out = gh_graph_op(b->g, "Conv", name, (uint32_t[]){in, w, bias_value}, 3);
     set_window(b, c, out);
     if (!c->relu6)
