@@ -197,7 +197,8 @@ START_TEST(test_variants)
         ck_assert_int_eq(g->values[g->inputs[0]].shape.dims[2], plans[i].size);
         gh_graph_free(&g);
     }
-    ck_assert_ptr_null(gh_arch_name(GH_COUNT(plans)));
+    ck_assert_str_eq(gh_arch_name(GH_COUNT(plans)), "retinaface-mobilenet0.25");
+    ck_assert_ptr_null(gh_arch_name(GH_COUNT(plans) + 1));
 }
 END_TEST
 
@@ -225,7 +226,8 @@ START_TEST(test_unknown_network)
     ck_assert_int_eq(build("resnet50"), GH_NOTFOUND);
     ck_assert_str_eq(e.text,
                      "no network is called \"resnet50\"; there are efficientnet-lite0, "
-                     "efficientnet-lite1, efficientnet-lite2, efficientnet-lite3, efficientnet-lite4");
+                     "efficientnet-lite1, efficientnet-lite2, efficientnet-lite3, efficientnet-lite4, "
+                     "retinaface-mobilenet0.25");
 }
 END_TEST
 
