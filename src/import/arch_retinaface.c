@@ -64,7 +64,7 @@ static const struct {
 static uint32_t add_stage(builder *b, uint32_t x, int stage, int *channels)
 {
     for (int i = 0; i < stages[stage].blocks; i++) {
-        char module[32];
+        char module[48];
         int out = stages[stage].channels[i];
         snprintf(module, sizeof module, "body.stage%d.%d", stage + 1, i);
         if (stage == 0 && i == 0) {
