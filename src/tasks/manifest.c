@@ -179,24 +179,6 @@ static gh_status check_whole(const gh_manifest *m, const json_t *root, const cha
     return GH_OK;
 }
 
-static gh_status load_json(json_t **out, const char *text, size_t len, gh_err *e)
-{
-    json_error_t error;
-    if (len > GH_MAX_MANIFEST_BYTES)
-        return gh_fail(e, GH_LIMIT, "model.json has %zu bytes; at most %zu are accepted", len,
-                       GH_MAX_MANIFEST_BYTES);
-    if (gh_json_deeper(text, len, GH_MAX_MANIFEST_DEPTH))
-        return gh_fail(e, GH_LIMIT, "model.json nests deeper than %d levels", GH_MAX_MANIFEST_DEPTH);
-    json_t *root = json_loadb(text, len, JSON_REJECT_DUPLICATES, &error);
-    if (!root && json_error_code(&error) == json_error_out_of_memory)
-        return gh_fail(e, GH_NOMEM, "model.json: memory ran out");
-    if (!root)
-        return gh_fail(e, GH_FORMAT, "model.json is not JSON: line %d, column %d: %.120s", error.line,
-                       error.column, error.text);
-    *out = root;
-    return GH_OK;
-}
-
 static gh_status new_manifest(gh_manifest **out, const char *folder, gh_err *e)
 {
     gh_arena *arena = gh_arena_new(ARENA_LIMIT);
@@ -216,11 +198,12 @@ static gh_status new_manifest(gh_manifest **out, const char *folder, gh_err *e)
 
 gh_status gh_manifest_parse(gh_manifest **out, const char *folder, const char *text, size_t len, gh_err *e)
 {
+    const gh_json_limits limits = {GH_MAX_MANIFEST_BYTES, GH_MAX_MANIFEST_DEPTH, JSON_REJECT_DUPLICATES};
     gh_manifest *m = NULL;
     json_t *root = NULL;
     gh_status status = new_manifest(&m, folder, e);
     if (status == GH_OK)
-        status = load_json(&root, text, len, e);
+        status = gh_json_load(&root, "model.json", text, len, &limits, e);
     if (status == GH_OK) {
         gh_keys_reader r = {m->arena, "model.json", folder};
         status = gh_keys_read(m, root, "", manifest_keys, &r, e);

@@ -233,26 +233,15 @@ static gh_status read_truths(reader *r, const json_t *root, gh_err *e)
     return GH_OK;
 }
 
-static gh_status load_json(json_t **out, const char *text, size_t len, gh_err *e)
-{
-    json_error_t error;
-    if (len > GH_MAX_BOXSET_BYTES)
-        return gh_fail(e, GH_LIMIT, "the annotations have %zu bytes; at most %zu are accepted", len,
-                       GH_MAX_BOXSET_BYTES);
-    if (gh_json_deeper(text, len, MAX_DEPTH))
-        return gh_fail(e, GH_LIMIT, "the annotations nest deeper than %d levels", MAX_DEPTH);
-    *out = json_loadb(text, len, 0, &error);
-    return *out ? GH_OK
-                : gh_fail(e, GH_FORMAT, "the annotations are not JSON: line %d: %s", error.line, error.text);
-}
-
 gh_status gh_boxset_parse(gh_boxset **out, const char *dir, const char *text, size_t len, gh_err *e)
 {
+    const gh_json_limits limits = {.bytes = GH_MAX_BOXSET_BYTES, .depth = MAX_DEPTH};
     reader r = {.set = gh_calloc(1, sizeof *r.set), .dir = dir};
     json_t *root = NULL;
     if (r.set)
         r.set->arena = gh_arena_new(MAX_ARENA);
-    gh_status status = r.set && r.set->arena ? load_json(&root, text, len, e) : no_memory(e);
+    gh_status status =
+        r.set && r.set->arena ? gh_json_load(&root, "the annotations", text, len, &limits, e) : no_memory(e);
     if (status == GH_OK)
         status = read_pictures(&r, root, e);
     if (status == GH_OK)
