@@ -40,17 +40,10 @@ static const gh_usage usage = {
     .max_args = 1,
 };
 
-/* Formats that bring the network with the weights. */
-static const struct {
-    const char *name;
-    gh_status (*read)(gh_graph **out, const char *path, gh_err *e);
-} formats[] = {
-    {"tflite", gh_tflite_read},
-};
-
-/* What is to be done, after options and manifest have been joined; all strings owned. */
+/* What is to be done, after options and manifest have been joined; strings owned. */
 typedef struct job {
     char *from, *arch, *out;
+    const struct format *format;
 } job;
 
 static gh_status set(char **to, const char *text, gh_err *e)
@@ -98,45 +91,6 @@ static gh_status use_manifest(job *j, const char *model, gh_err *e)
     return status;
 }
 
-static bool is_onnx(const job *j)
-{
-    return strcmp(j->from, "onnx") == 0;
-}
-
-/* Place in `formats`, or their number. */
-static size_t find_format(const job *j)
-{
-    size_t i = 0;
-    while (i < GH_COUNT(formats) && strcmp(j->from, formats[i].name) != 0)
-        i++;
-    return i;
-}
-
-static gh_status join(job *j, const values *v, gh_err *e)
-{
-    if (v->from)
-        GH_TRY(set(&j->from, v->from, e));
-    if (v->arch)
-        GH_TRY(set(&j->arch, v->arch, e));
-    if (v->out)
-        GH_TRY(set(&j->out, v->out, e));
-    if (v->model)
-        GH_TRY(use_manifest(j, v->model, e));
-    if (!j->from)
-        GH_TRY(set(&j->from, "torch", e));
-    bool torch = strcmp(j->from, "torch") == 0;
-    if (!torch && !is_onnx(j) && find_format(j) == GH_COUNT(formats))
-        return gh_fail(e, GH_UNSUPPORTED, "no importer for \"%.40s\"; there are torch, tflite and onnx",
-                       j->from);
-    if (!j->arch && torch)
-        return gh_fail(e, GH_ARG,
-                       "a PyTorch checkpoint holds weights only: name its network by --arch "
-                       "(efficientnet-lite0, ...) or a model by --model");
-    if (!j->out)
-        return gh_fail(e, GH_ARG, "name the file to write by --out, or a model by --model");
-    return GH_OK;
-}
-
 /* The bytes as they are, once the engine has taken them. */
 static gh_status copy_onnx(const job *j, const char *file, gh_err *e)
 {
@@ -154,10 +108,10 @@ static gh_status copy_onnx(const job *j, const char *file, gh_err *e)
     return status;
 }
 
-static gh_status import_network(const job *j, const char *file, gh_err *e)
+static gh_status import_tflite(const job *j, const char *file, gh_err *e)
 {
     gh_graph *g = NULL;
-    gh_status status = formats[find_format(j)].read(&g, file, e);
+    gh_status status = gh_tflite_read(&g, file, e);
     if (status == GH_OK)
         status = gh_onnx_write(g, j->out, e);
     if (status == GH_OK)
@@ -183,11 +137,47 @@ static gh_status import_torch(const job *j, const char *file, gh_err *e)
     return status;
 }
 
-static gh_status import(const job *j, const char *file, gh_err *e)
+/* What a format is called, and how a file of it becomes the job's model. */
+typedef struct format {
+    const char *name;
+    bool weights_only;
+    gh_status (*import)(const job *j, const char *file, gh_err *e);
+} format;
+
+static const format formats[] = {
+    {"torch", true, import_torch}, {"tflite", false, import_tflite}, {"onnx", false, copy_onnx}};
+
+static const format *find_format(const char *name)
 {
-    if (is_onnx(j))
-        return copy_onnx(j, file, e);
-    return find_format(j) < GH_COUNT(formats) ? import_network(j, file, e) : import_torch(j, file, e);
+    for (size_t i = 0; i < GH_COUNT(formats); i++)
+        if (strcmp(formats[i].name, name) == 0)
+            return &formats[i];
+    return NULL;
+}
+
+static gh_status join(job *j, const values *v, gh_err *e)
+{
+    if (v->from)
+        GH_TRY(set(&j->from, v->from, e));
+    if (v->arch)
+        GH_TRY(set(&j->arch, v->arch, e));
+    if (v->out)
+        GH_TRY(set(&j->out, v->out, e));
+    if (v->model)
+        GH_TRY(use_manifest(j, v->model, e));
+    if (!j->from)
+        GH_TRY(set(&j->from, "torch", e));
+    j->format = find_format(j->from);
+    if (!j->format)
+        return gh_fail(e, GH_UNSUPPORTED, "no importer for \"%.40s\"; there are torch, tflite and onnx",
+                       j->from);
+    if (!j->arch && j->format->weights_only)
+        return gh_fail(e, GH_ARG,
+                       "a PyTorch checkpoint holds weights only: name its network by --arch "
+                       "(efficientnet-lite0, ...) or a model by --model");
+    if (!j->out)
+        return gh_fail(e, GH_ARG, "name the file to write by --out, or a model by --model");
+    return GH_OK;
 }
 
 int gh_cmd_import(int argc, char **argv)
@@ -200,7 +190,7 @@ int gh_cmd_import(int argc, char **argv)
     job j = {0};
     gh_status status = join(&j, &v, &e);
     if (status == GH_OK)
-        status = import(&j, argv[0], &e);
+        status = j.format->import(&j, argv[0], &e);
     gh_free(j.from);
     gh_free(j.arch);
     gh_free(j.out);
