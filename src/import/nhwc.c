@@ -125,8 +125,7 @@ void gh_nhwc_permute(float *dst, const float *src, const gh_shape *shape, const 
 
 /* ---- the two orders ---- */
 
-/* The elements are in the same place in both orders: one colour, or one pixel. */
-static bool same_order(const gh_shape *s)
+bool gh_nhwc_same_order(const gh_shape *s)
 {
     return s->dims[3] == 1 || (s->dims[1] == 1 && s->dims[2] == 1);
 }
@@ -135,7 +134,7 @@ static uint32_t emit_const(gh_nhwc *b, const gh_nhwc_value *v, bool image)
 {
     gh_graph *g = b->graph;
     const char *name = gh_nhwc_named(b, "const");
-    if (!image || same_order(&v->shape)) {
+    if (!image || gh_nhwc_same_order(&v->shape)) {
         gh_shape shape = image ? gh_nhwc_image_shape(&v->shape) : v->shape;
         return gh_graph_const(g, name, v->type, shape, v->data, false);
     }
@@ -153,7 +152,7 @@ static uint32_t turn(gh_nhwc *b, const gh_nhwc_value *v, bool image)
     const char *name = gh_nhwc_named(b, image ? "nchw" : "nhwc");
     uint32_t from = image ? v->plain : v->image, out;
     gh_shape to = image ? gh_nhwc_image_shape(&v->shape) : v->shape;
-    if (same_order(&v->shape)) {
+    if (gh_nhwc_same_order(&v->shape)) {
         to.dims[0] = to.dims[0] < 0 ? 0 : to.dims[0]; /* 0: as in the input */
         uint32_t dims = gh_nhwc_emit_ints(b, "shape", to.dims, 4);
         out = gh_graph_op(g, "Reshape", name, (uint32_t[]){from, dims}, 2);

@@ -1,4 +1,4 @@
-/* Constant factors and addends, one a channel, are joined to the convolution or dense layer before them: what
+/* Constant factors and addends, one a channel, are joined to the convolution before them: what
  * training left as batch normalisation costs nothing at run time then. In double precision, so that the one
  * rounding left is that of storing a weight. */
 #include "import/nhwc_parts.h"
@@ -34,20 +34,14 @@ static gh_node *layer_of(const fuser *f, uint32_t value)
     return w->data && w->type == GH_F32 && bias_known ? n : NULL;
 }
 
-/* What an addition of a constant can be joined to, looking through the additions of residuals. */
+/* What an addition of a constant can be joined to, looking through the addition of a residual. */
 static gh_node *layer_before(const fuser *f, uint32_t value, bool through)
 {
-    for (int steps = 0; steps < 8; steps++) {
-        gh_node *n = layer_of(f, value);
-        if (n || !through)
-            return n;
-        n = producer(f, value);
-        if (!n || n->dead || f->uses[value] != 1 || !is(n, "Add"))
-            return NULL;
-        n = layer_of(f, n->inputs[0]) ? producer(f, n->inputs[0]) : layer_of(f, n->inputs[1]);
-        return n;
-    }
-    return NULL;
+    gh_node *layer = layer_of(f, value), *sum = producer(f, value);
+    if (layer || !through || !sum || sum->dead || f->uses[value] != 1 || !is(sum, "Add"))
+        return layer;
+    layer = layer_of(f, sum->inputs[0]);
+    return layer ? layer : layer_of(f, sum->inputs[1]);
 }
 
 /* The constant of a node on a channel or on all, or NULL; *other is the operand beside it. */
@@ -72,12 +66,6 @@ static float at(const gh_value *v, int64_t channel)
     return ((const float *)v->data)[count == 1 ? 0 : channel];
 }
 
-/* Room for a changed copy of a constant, or for a new one. */
-static uint32_t fresh(gh_graph *g, const char *like, gh_shape shape, float **data)
-{
-    return gh_graph_const_f32(g, like, shape, data);
-}
-
 static void scale_layer(fuser *f, gh_node *layer, const gh_value *factor)
 {
     gh_graph *g = f->g;
@@ -85,7 +73,7 @@ static void scale_layer(fuser *f, gh_node *layer, const gh_value *factor)
     int64_t channels = w.shape.dims[0];
     size_t each = gh_shape_span(&w.shape, 1, w.shape.rank);
     float *data = NULL;
-    uint32_t value = fresh(g, w.name, w.shape, &data);
+    uint32_t value = gh_graph_const_f32(g, w.name, w.shape, &data);
     for (int64_t c = 0; data && c < channels; c++)
         for (size_t i = 0; i < each; i++)
             data[(size_t)c * each + i] =
@@ -99,7 +87,7 @@ static void scale_bias(fuser *f, gh_node *layer, const gh_value *factor)
         return;
     gh_value bias = f->g->values[layer->inputs[2]], k = *factor;
     float *data = NULL;
-    uint32_t value = fresh(f->g, bias.name, bias.shape, &data);
+    uint32_t value = gh_graph_const_f32(f->g, bias.name, bias.shape, &data);
     for (int64_t c = 0; data && c < bias.shape.dims[0]; c++)
         data[c] = (float)((double)((const float *)bias.data)[c] * at(&k, c));
     layer->inputs[2] = value;
@@ -133,7 +121,7 @@ static void add_bias(fuser *f, gh_node *layer, const gh_value *addend, double si
         return;
     if (layer->inputs[2] != GH_NONE)
         before = g->values[layer->inputs[2]].data;
-    uint32_t value = fresh(g, k.name, gh_shape_of(1, (int64_t[]){channels}), &data);
+    uint32_t value = gh_graph_const_f32(g, k.name, gh_shape_of(1, (int64_t[]){channels}), &data);
     for (int64_t c = 0; data && c < channels; c++)
         data[c] = (float)((before ? (double)before[c] : 0) + sign * at(&k, c));
     layer->inputs[2] = value;
@@ -185,13 +173,11 @@ static bool join(fuser *f, gh_node *n)
 gh_status gh_nhwc_fuse(gh_graph *g, gh_err *e)
 {
     fuser f = {g, gh_graph_uses(g)};
-    uint32_t before = g->nvalues;
     if (!f.uses)
         return gh_fail(e, GH_NOMEM, "no memory to join constants");
     for (uint32_t i = 0; i < g->nnodes && !g->failed; i++)
         if (!g->nodes[i].dead)
             join(&f, &g->nodes[i]);
-    GH_ASSERT(before <= g->nvalues);
     gh_free(f.uses);
     GH_TRY(gh_graph_check(g, e));
     return gh_graph_sort(g, e);

@@ -11,6 +11,8 @@ bool gh_nhwc_is_image(const gh_nhwc_value *v);
 /* Which axis of NCHW an axis of NHWC is. */
 int gh_nhwc_image_axis(int axis);
 gh_shape gh_nhwc_image_shape(const gh_shape *nhwc);
+/* True when a picture's elements stand in the same places in both orders: one colour, or one pixel. */
+bool gh_nhwc_same_order(const gh_shape *nhwc);
 /* Copies elements with axes permuted: axis i of dst is axis perm[i] of `shape`. */
 void gh_nhwc_permute(float *dst, const float *src, const gh_shape *shape, const int *perm);
 
@@ -33,7 +35,7 @@ const gh_nhwc_value *gh_nhwc_settle(gh_nhwc *b, uint32_t value, bool image);
 /* A writable copy of a record, for what is known about it besides. */
 gh_nhwc_value *gh_nhwc_record(gh_nhwc *b, const gh_nhwc_value *like);
 
-/* Joins Mul, Add and Sub of constants a channel to the Conv or Gemm before them. */
+/* Joins Mul, Add and Sub of constants a channel to the Conv before them. */
 GH_MUST_CHECK gh_status gh_nhwc_fuse(gh_graph *g, gh_err *e);
 
 #endif

@@ -67,12 +67,6 @@ static uint32_t emit_reshape(gh_nhwc *b, uint32_t from, const gh_shape *to)
     return gh_nhwc_emit(b, "Reshape", in, 2);
 }
 
-/* True when the elements of a picture stand in the same order as NHWC. */
-static bool flat_as_image(const gh_shape *s)
-{
-    return s->dims[3] == 1 || (s->dims[1] == 1 && s->dims[2] == 1);
-}
-
 const gh_nhwc_value *gh_nhwc_reshape(gh_nhwc *b, const gh_nhwc_value *x, const int64_t *dims, size_t rank)
 {
     gh_shape to = {.rank = 0};
@@ -89,7 +83,7 @@ const gh_nhwc_value *gh_nhwc_reshape(gh_nhwc *b, const gh_nhwc_value *x, const i
         return x;
     if (x->data)
         return gh_nhwc_record(b, &(gh_nhwc_value){to, x->type, x->data, GH_NONE, GH_NONE, .inner = NULL});
-    bool as_is = gh_nhwc_is_image(x) && flat_as_image(&x->shape);
+    bool as_is = gh_nhwc_is_image(x) && gh_nhwc_same_order(&x->shape);
     return gh_nhwc_settle(b, emit_reshape(b, as_is ? x->image : gh_nhwc_plain(b, x), &to), false);
 }
 

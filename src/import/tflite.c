@@ -280,10 +280,8 @@ gh_status gh_tflite_read_bytes(gh_graph **out, const uint8_t *data, size_t len, 
         status = check_ops(m, e);
     if (status == GH_OK)
         status = gh_graph_new(&g, e);
-    if (status == GH_OK) {
-        g->opsets[0].version = 14; /* HardSwish came then */
+    if (status == GH_OK)
         status = import(g, m, e);
-    }
     gh_tfl_free(&m);
     if (status == GH_OK)
         *out = g;

@@ -2,28 +2,31 @@
  * schema.fbs. */
 #include "import/tflite_ops.h"
 
+/* NULL after recording that there is no memory. */
+static const gh_nhwc_value **all_inputs(gh_tfl_import *im, const gh_tfl_op *op)
+{
+    const gh_nhwc_value **all = gh_arena_array(im->b.arena, op->ninputs, sizeof *all);
+    if (!all)
+        gh_nhwc_fail(&im->b, GH_NOMEM, "no memory for its inputs");
+    for (uint32_t i = 0; all && i < op->ninputs; i++)
+        all[i] = gh_tfl_in(im, op, i);
+    return all;
+}
+
 static void map_concat(gh_tfl_import *im, const gh_tfl_op *op)
 {
-    const gh_nhwc_value **parts = gh_arena_array(im->b.arena, op->ninputs, sizeof *parts);
-    if (!parts) {
-        gh_nhwc_fail(&im->b, GH_NOMEM, "no memory for its inputs");
+    const gh_nhwc_value **parts = all_inputs(im, op);
+    if (!parts)
         return;
-    }
-    for (uint32_t i = 0; i < op->ninputs; i++)
-        parts[i] = gh_tfl_in(im, op, i);
     int64_t axis = gh_fb_int(&op->options, 0, 4, 0);
     gh_tfl_set_act(im, op, gh_nhwc_concat(&im->b, parts, op->ninputs, axis), 1);
 }
 
 static void map_pack(gh_tfl_import *im, const gh_tfl_op *op)
 {
-    const gh_nhwc_value **parts = gh_arena_array(im->b.arena, op->ninputs, sizeof *parts);
-    if (!parts) {
-        gh_nhwc_fail(&im->b, GH_NOMEM, "no memory for its inputs");
+    const gh_nhwc_value **parts = all_inputs(im, op);
+    if (!parts)
         return;
-    }
-    for (uint32_t i = 0; i < op->ninputs; i++)
-        parts[i] = gh_tfl_in(im, op, i);
     gh_tfl_set(im, op, 0, gh_nhwc_pack(&im->b, parts, op->ninputs, gh_fb_int(&op->options, 1, 4, 0)));
 }
 

@@ -25,31 +25,27 @@ static gh_nhwc_window read_window(gh_tfl_import *im, const gh_tfl_op *op)
     };
 }
 
-static void read_dilations(gh_nhwc_window *w, const gh_tfl_op *op, unsigned field)
+/* Option `field` is the fused activation; the dilations, width first, stand behind it. */
+static void add_conv(gh_tfl_import *im, const gh_tfl_op *op, gh_nhwc_filter order, unsigned field)
 {
-    w->dilations[1] = gh_fb_int(&op->options, field, 4, 1);
-    w->dilations[0] = gh_fb_int(&op->options, field + 1, 4, 1);
+    gh_nhwc_window w = read_window(im, op);
+    w.dilations[1] = gh_fb_int(&op->options, field + 1, 4, 1);
+    w.dilations[0] = gh_fb_int(&op->options, field + 2, 4, 1);
+    gh_tfl_set_act(
+        im, op,
+        gh_nhwc_conv(&im->b, gh_tfl_in(im, op, 0), gh_tfl_in(im, op, 1), order, bias_of(im, op, 2), &w),
+        field);
 }
 
 static void map_conv(gh_tfl_import *im, const gh_tfl_op *op)
 {
-    gh_nhwc_window w = read_window(im, op);
-    read_dilations(&w, op, 4);
-    gh_tfl_set_act(im, op,
-                   gh_nhwc_conv(&im->b, gh_tfl_in(im, op, 0), gh_tfl_in(im, op, 1), GH_NHWC_OHWI,
-                                bias_of(im, op, 2), &w),
-                   3);
+    add_conv(im, op, GH_NHWC_OHWI, 3);
 }
 
-/* The multiplier follows from the filter's shape; the option is not needed. */
+/* The multiplier follows from the filter's shape; its option is not needed. */
 static void map_depthwise(gh_tfl_import *im, const gh_tfl_op *op)
 {
-    gh_nhwc_window w = read_window(im, op);
-    read_dilations(&w, op, 5);
-    gh_tfl_set_act(im, op,
-                   gh_nhwc_conv(&im->b, gh_tfl_in(im, op, 0), gh_tfl_in(im, op, 1), GH_NHWC_1HWO,
-                                bias_of(im, op, 2), &w),
-                   4);
+    add_conv(im, op, GH_NHWC_1HWO, 4);
 }
 
 static void map_pool(gh_tfl_import *im, const gh_tfl_op *op)
