@@ -42,11 +42,16 @@ static int64_t level_anchors(const gh_detection *d, const gh_anchor_level *l)
     return grid_width(d, l) * grid_height(d, l) * l->nsizes;
 }
 
+static int64_t count_anchors(const gh_detection *d)
+{
+    const gh_shape *s = &d->outputs[BOXES]->shape;
+    return s->rank >= 2 ? s->dims[s->rank - 2] : 0;
+}
+
 static gh_status check(const gh_detection *d, gh_err *e)
 {
     const gh_manifest_boxes *b = &d->m->boxes;
-    const gh_shape *s = &d->outputs[BOXES]->shape;
-    int64_t n = s->rank >= 2 ? s->dims[s->rank - 2] : 0, made = 0;
+    int64_t n = count_anchors(d), made = 0;
     const int64_t columns[] = {4, (int64_t)d->m->nlabels, 2 * GH_LANDMARKS, 4};
     for (int i = 0; i < GH_DETECT_OUTPUTS; i++)
         if (d->outputs[i])
@@ -76,15 +81,19 @@ static double logistic(double v)
     return 1 / (1 + exp(-v));
 }
 
+/* The logit of the least score; a hair lower, because the candidate's own score decides. */
+static float least_logit(const gh_candidates *c)
+{
+    return (float)log(c->least / (1.0 - c->least)) - 1e-4f;
+}
+
 /* Scores that need no other: the comparison is made before the sigmoid. */
 static gh_status scan_single(gh_candidates *c, const gh_detection *d, gh_err *e)
 {
     const float *v = gh_detect_data(d, SCORES);
     bool sigmoid = d->m->boxes.activation == GH_ACTIVATION_SIGMOID;
-    size_t labels = d->m->nlabels,
-           n = (size_t)d->outputs[BOXES]->shape.dims[d->outputs[BOXES]->shape.rank - 2];
-    /* a hair lower: the candidate's own score decides */
-    float least = sigmoid ? (float)log(c->least / (1.0 - c->least)) - 1e-4f : c->least;
+    size_t labels = d->m->nlabels, n = (size_t)count_anchors(d);
+    float least = sigmoid ? least_logit(c) : c->least;
     for (size_t i = 0; i < n * labels; i++) {
         if (v[i] <= least)
             continue;
@@ -122,9 +131,8 @@ static gh_status scan_row(gh_candidates *c, const gh_detection *d, const float *
 static gh_status scan_softmax(gh_candidates *c, const gh_detection *d, gh_err *e)
 {
     const float *v = gh_detect_data(d, SCORES);
-    size_t labels = d->m->nlabels,
-           n = (size_t)d->outputs[BOXES]->shape.dims[d->outputs[BOXES]->shape.rank - 2];
-    float least = (float)log(c->least / (1.0 - c->least)) - 1e-4f;
+    size_t labels = d->m->nlabels, n = (size_t)count_anchors(d);
+    float least = least_logit(c);
     for (size_t i = 0; i < n; i++, v += labels) {
         bool near = *d->m->labels[0] != '\0';
         for (size_t k = 1; k < labels; k++)
