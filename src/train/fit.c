@@ -65,6 +65,7 @@ static gh_status load(gh_train_run *r)
     keep_twins_together(r);
     GH_TRY(gh_train_check_set(r));
     GH_TRY(gh_train_check_memory(r));
+    GH_TRY(gh_train_check_head(r));
     if (!o->quiet)
         fprintf(
             stderr,

@@ -58,6 +58,8 @@ GH_MUST_CHECK gh_status gh_train_check_body(const gh_train_run *r);
 /* Bytes that the run takes at its peak, about; an error when the machine does not have them. */
 double gh_train_memory(const gh_train_run *r);
 GH_MUST_CHECK gh_status gh_train_check_memory(const gh_train_run *r);
+/* The head that was named must be able to hold that many classes: better told now than after the features. */
+GH_MUST_CHECK gh_status gh_train_check_head(const gh_train_run *r);
 /* That each class has enough pictures; asked again once it is known which of them are usable. */
 GH_MUST_CHECK gh_status gh_train_check_set(const gh_train_run *r);
 
