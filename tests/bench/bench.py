@@ -9,49 +9,27 @@ import json
 import os
 import statistics
 import subprocess
-import time
 
 import numpy
 import onnxruntime
 
 import runtimes
 
-RUNS = 40       # of a round
-WARM_UP_S = 0.2  # as `gharial bench` has it
+RUNS = 40  # of a round
 LEAST_RATIO = 0.5
-
-
-def round_of_gharial(folder, threads):
-    done = subprocess.run([f"{runtimes.BUILD}/gharial", "bench", "--json", "--model", folder, "--threads",
-                           str(threads), "--runs", str(RUNS)], stdout=subprocess.PIPE, check=True)
-    return json.loads(done.stdout)
-
-
-def round_of_runtime(runtime, tensor, noise):
-    """Median in milliseconds. The input is written anew before each run, as in `gharial bench`."""
-    until = time.perf_counter() + WARM_UP_S
-    while time.perf_counter() < until:
-        runtime.run(tensor)
-    times = []
-    for _ in range(RUNS):
-        numpy.copyto(tensor, noise)
-        start = time.perf_counter()
-        runtime.run(tensor)
-        times.append(time.perf_counter() - start)
-    return statistics.median(times) * 1e3
 
 
 def compare(folder, threads, rounds):
     size = runtimes.manifest(folder)["input"]
     noise = numpy.random.default_rng(1).standard_normal((1, 3, size["height"], size["width"]), numpy.float32)
-    tensor, runtime = noise.copy(), runtimes.OnnxRuntime(folder, threads)
+    tensor, runtime = noise.copy(), runtimes.OnnxRuntime(f"{folder}/model.onnx", threads)
     ours, theirs = [], []
     for i in range(rounds):  # A B, B A, A B, ...
         for turn in (i, i + 1):
             if turn % 2 == 0:
-                ours.append(round_of_gharial(folder, threads))
+                ours.append(runtimes.round_of_gharial(folder, threads, RUNS))
             else:
-                theirs.append(round_of_runtime(runtime, tensor, noise))
+                theirs.append(runtimes.round_of(runtime, tensor, noise, RUNS))
     return ours, theirs
 
 

@@ -9,30 +9,14 @@ import json
 import os
 import statistics
 import subprocess
-import time
 
 import numpy
-import onnxruntime
 
-BUILD = os.environ.get("BUILD", ".build")
+from runtimes import BUILD, OnnxRuntime, round_of, round_of_gharial
+
 NETS = f"{BUILD}/nets"
-ROUND_S = 0.35   # of timed runs
-WARM_UP_S = 0.2  # as `gharial bench` has it
+ROUND_S = 0.35     # of timed runs
 MOST_APART = 1e-3  # of the largest output
-
-
-class OnnxRuntime:
-    name = "ORT"
-
-    def __init__(self, path, threads):
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        self.session = onnxruntime.InferenceSession(path, options, ["CPUExecutionProvider"])
-
-    def run(self, tensor):
-        return self.session.run(None, {"image": tensor})[0]
 
 
 class OpenVino:
@@ -88,26 +72,6 @@ def open_peers(path, threads):
     return found
 
 
-def round_of_gharial(path, threads, runs):
-    done = subprocess.run([f"{BUILD}/gharial", "bench", "--json", "--model", path, "--threads", str(threads), "--runs",
-                           str(runs)], stdout=subprocess.PIPE, check=True)
-    return json.loads(done.stdout)
-
-
-def round_of_peer(peer, tensor, noise, runs):
-    """Median in milliseconds. The input is written anew before each run, as in `gharial bench`."""
-    until = time.perf_counter() + WARM_UP_S
-    while time.perf_counter() < until:
-        peer.run(tensor)
-    times = []
-    for _ in range(runs):
-        numpy.copyto(tensor, noise)
-        start = time.perf_counter()
-        peer.run(tensor)
-        times.append(time.perf_counter() - start)
-    return statistics.median(times) * 1e3
-
-
 def answers(path, tensor):
     done = subprocess.run([f"{BUILD}/bench-nets", "run", path], input=tensor.tobytes(), stdout=subprocess.PIPE,
                           check=True)
@@ -134,7 +98,7 @@ def compare(name, threads, rounds):
             if who < 0:
                 ours.append(round_of_gharial(path, threads, runs))
             else:
-                theirs[who].append(round_of_peer(peers[who], tensor, noise, runs))
+                theirs[who].append(round_of(peers[who], tensor, noise, runs))
     return Row(name, threads, ours, dict(zip((p.name for p in peers), theirs)),
                {"gharial": apart(answers(path, noise), reference),
                 **{p.name: apart(p.run(noise), reference) for p in peers[1:]}})

@@ -2,12 +2,15 @@
 the environment that tests/bench/run.sh makes; BUILD is the build folder."""
 import json
 import os
+import statistics
 import subprocess
+import time
 
 import numpy
 import onnxruntime
 
 BUILD = os.environ.get("BUILD", ".build")
+WARM_UP_S = 0.2  # as `gharial bench` has it
 
 
 def models(names):
@@ -28,16 +31,38 @@ def manifest(folder):
 
 
 class OnnxRuntime:
-    def __init__(self, folder, threads):
+    name = "ORT"
+
+    def __init__(self, path, threads):
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
-        self.session = onnxruntime.InferenceSession(f"{folder}/model.onnx", options, ["CPUExecutionProvider"])
+        self.session = onnxruntime.InferenceSession(path, options, ["CPUExecutionProvider"])
         self.input = self.session.get_inputs()[0].name
 
     def run(self, tensor):
         return self.session.run(None, {self.input: tensor})[0]
+
+
+def round_of_gharial(model, threads, runs):
+    done = subprocess.run([f"{BUILD}/gharial", "bench", "--json", "--model", model, "--threads", str(threads), "--runs",
+                           str(runs)], stdout=subprocess.PIPE, check=True)
+    return json.loads(done.stdout)
+
+
+def round_of(runtime, tensor, noise, runs):
+    """Median in milliseconds. The input is written anew before each run, as in `gharial bench`."""
+    until = time.perf_counter() + WARM_UP_S
+    while time.perf_counter() < until:
+        runtime.run(tensor)
+    times = []
+    for _ in range(runs):
+        numpy.copyto(tensor, noise)
+        start = time.perf_counter()
+        runtime.run(tensor)
+        times.append(time.perf_counter() - start)
+    return statistics.median(times) * 1e3
 
 
 def probabilities(folder, raw):
@@ -73,7 +98,7 @@ class Agreement:
     """How far both are apart over some pictures."""
 
     def __init__(self, folder, paths):
-        runtime = OnnxRuntime(folder, 1)
+        runtime = OnnxRuntime(f"{folder}/model.onnx", 1)
         self.count = self.same = 0
         self.raw = self.score = 0.0
         self.ours, self.theirs = [], []  # best classes
