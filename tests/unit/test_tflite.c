@@ -60,31 +60,33 @@ static void refused(const gh_buf *b, gh_status want, const char *part)
     nt_refused(open_copy(b->data, b->len, &e), want, &e, part);
 }
 
+static void refused_file(const tf_file *f, gh_status want, const char *part)
+{
+    gh_buf b = {0};
+    tf_write(&b, f, NULL);
+    refused(&b, want, part);
+    gh_buf_free(&b);
+}
+
 /* The file with one tensor, or one operator, exchanged. */
 static void refused_tensor(size_t i, tf_tensor t, gh_status want, const char *part)
 {
-    gh_buf b = {0};
     tf_tensor all[GH_COUNT(tensors)];
     tf_file f = dense;
     memcpy(all, tensors, sizeof all);
     all[i] = t;
     f.tensors = all;
-    tf_write(&b, &f, NULL);
-    refused(&b, want, part);
-    gh_buf_free(&b);
+    refused_file(&f, want, part);
 }
 
 static void refused_op(size_t i, tf_op op, gh_status want, const char *part)
 {
-    gh_buf b = {0};
     tf_op all[GH_COUNT(ops)];
     tf_file f = dense;
     memcpy(all, ops, sizeof all);
     all[i] = op;
     f.ops = all;
-    tf_write(&b, &f, NULL);
-    refused(&b, want, part);
-    gh_buf_free(&b);
+    refused_file(&f, want, part);
 }
 
 /* With codes in the new field and in the old one alike. */
