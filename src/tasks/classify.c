@@ -6,6 +6,7 @@
 #include "tasks/jsontext.h"
 #include "tasks/kind.h"
 #include "tasks/model_parts.h"
+#include "tasks/pipeline.h"
 
 #include <math.h>
 
@@ -65,14 +66,14 @@ static double softmax_sum(const float *v, size_t n, float largest)
     return sum;
 }
 
-static float score_of(gh_decoder decoder, float v, float largest, double sum)
+static double score_of(gh_decoder decoder, float v, float largest, double sum)
 {
     double p = v;
     if (decoder == GH_DECODE_SOFTMAX)
         p = exp((double)v - largest) / sum;
     else if (decoder == GH_DECODE_SIGMOID)
         p = 1 / (1 + exp(-(double)v));
-    return (float)fmin(1, fmax(0, p));
+    return fmin(1, fmax(0, p));
 }
 
 static gh_status check_scores(size_t *count, const gh_tensor *scores, size_t nlabels, gh_err *e)
@@ -120,7 +121,7 @@ gh_status gh_classify_decode(gh_result *r, const gh_tensor *scores, const gh_run
     double sum = m->decoder == GH_DECODE_SOFTMAX ? softmax_sum(v, n, v[best[0]]) : 1;
     size_t kept = 0;
     for (size_t i = 0; i < k; i++) {
-        float score = score_of(m->decoder, v[best[i]], v[best[0]], sum);
+        float score = (float)score_of(m->decoder, v[best[i]], v[best[0]], sum);
         if (i == 0)
             r->unknown = score < m->reject_below;
         if (score >= threshold)
@@ -130,6 +131,42 @@ gh_status gh_classify_decode(gh_result *r, const gh_tensor *scores, const gh_run
     gh_free(r->labels);
     r->labels = labels;
     r->nlabels = kept;
+    return GH_OK;
+}
+
+/* Sum of a list of probabilities, which rounding in the network may have moved off 1. */
+static double plain_sum(const float *v, size_t n)
+{
+    double sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += fmax(0, (double)v[i]);
+    return sum > 0 ? sum : 1;
+}
+
+gh_status gh_classify_all(double *scores, int *best, const gh_manifest *m, const gh_tensor *t, size_t n,
+                          gh_err *e)
+{
+    const float *v = t[0].data;
+    size_t count = 0, first = 0;
+    GH_TRY(check_scores(&count, &t[0], m->nlabels, e));
+    for (size_t i = 1; i < count; i++)
+        first = v[i] > v[first] ? i : first;
+    double sum = m->decoder == GH_DECODE_SOFTMAX ? softmax_sum(v, count, v[first]) : 1;
+    double whole = m->decoder == GH_DECODE_PROBABILITIES ? plain_sum(v, count) : 1;
+    for (size_t i = 0; i < count; i++)
+        scores[i] = score_of(m->decoder, v[i], v[first], sum) / whole;
+    if (m->decoder == GH_DECODE_SIGMOID)
+        for (size_t i = 0; i < count; i++)
+            scores[i] = nearbyint(scores[i] * 1e6) / 1e6;
+    else
+        gh_round_scores(scores, count);
+    first = 0; /* of the rounded scores, which are the ones that are shown */
+    for (size_t i = 1; i < count; i++)
+        first = scores[i] > scores[first] ? i : first;
+    bool unknown = scores[first] < m->reject_below;
+    if (m->reject_distance > 0 && n > 1)
+        unknown |= *(const float *)t[1].data > m->reject_distance;
+    *best = unknown ? -1 : (int)first;
     return GH_OK;
 }
 

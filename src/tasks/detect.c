@@ -188,6 +188,12 @@ static int by_area(const void *left, const void *right)
     return area_a != area_b ? (area_a > area_b ? -1 : 1) : better(a, b);
 }
 
+void gh_detect_sort(gh_object *objects, size_t n, gh_sort sort)
+{
+    if (n > 1)
+        qsort(objects, n, sizeof *objects, sort == GH_SORT_AREA ? by_area : by_score);
+}
+
 static gh_status make_objects(gh_result *r, const gh_box *boxes, size_t count, const gh_detector *decoder,
                               const gh_detection *d, gh_err *e)
 {
@@ -203,8 +209,7 @@ static gh_status make_objects(gh_result *r, const gh_box *boxes, size_t count, c
         decoder->points(xy, &boxes[i], d);
         add_points(&objects[i], r, xy, &m);
     }
-    if (count > 1)
-        qsort(objects, count, sizeof *objects, d->m->boxes.sort == GH_SORT_AREA ? by_area : by_score);
+    gh_detect_sort(objects, count, d->m->boxes.sort);
     gh_free(r->objects);
     r->objects = objects;
     r->nobjects = count;

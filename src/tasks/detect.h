@@ -17,5 +17,7 @@ GH_MUST_CHECK gh_status gh_detect_check(const gh_tensor *const outputs[GH_DETECT
 GH_MUST_CHECK gh_status gh_detect_decode(gh_result *r, const gh_tensor *const outputs[GH_DETECT_OUTPUTS],
                                          const gh_manifest_input *in, const gh_run_options *options,
                                          gh_err *e);
+/* Sorts as an answer is. */
+void gh_detect_sort(gh_object *objects, size_t n, gh_sort sort);
 
 #endif

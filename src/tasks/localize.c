@@ -4,6 +4,8 @@
 #include "tasks/jsontext.h"
 #include "tasks/kind.h"
 
+#include <stdio.h>
+
 static gh_status check_manifest(const gh_manifest *m, gh_err *e)
 {
     const gh_manifest_input *in = &m->input;
@@ -62,6 +64,27 @@ static json_t *landmark_list(const gh_object *b)
     return list;
 }
 
+/* "emotion": "happiness", "emotions": {"anger": 0.01, ...} */
+static bool add_fact(json_t *object, const gh_fact *f)
+{
+    char plural[80];
+    json_t *all = json_object();
+    bool ok = all != NULL;
+    for (size_t i = 0; ok && i < f->nlabels; i++) {
+        json_t *label = gh_json_text(f->labels[i]);
+        const char *key = label ? json_string_value(label) : "";
+        double before = json_real_value(json_object_get(all, key)); /* ImageNet has two labels "crane" */
+        ok = label && gh_reply_set(all, key, json_real(before + f->scores[i]));
+        json_decref(label);
+    }
+    snprintf(plural, sizeof plural, "%ss", f->key);
+    ok = ok && gh_reply_set(object, f->key, f->best < 0 ? json_null() : gh_json_text(f->labels[f->best]));
+    if (ok)
+        return gh_reply_set(object, plural, all);
+    json_decref(all);
+    return false;
+}
+
 static json_t *object_list(const gh_result *r)
 {
     json_t *list = json_array();
@@ -70,6 +93,8 @@ static json_t *object_list(const gh_result *r)
         json_t *one = json_pack("{s:o, s:f, s:i, s:i, s:i, s:i}", "label", gh_json_text(b->label), "score",
                                 (double)b->score, "x", b->x, "y", b->y, "w", b->w, "h", b->h);
         bool ok = one && (!b->nlandmarks || gh_reply_set(one, "landmarks", landmark_list(b)));
+        for (int k = 0; ok && k < b->nfacts; k++)
+            ok = add_fact(one, &b->facts[k]);
         if (!ok || json_array_append(list, one) != 0) {
             json_decref(list);
             list = NULL;

@@ -1,5 +1,5 @@
 /* Reading model.json. The format, one object; * marks what must be there (a pipeline needs only the first
- * three and its steps):
+ * three):
  *
  *   name*       the folder's name, [A-Za-z0-9._-]{1,64}
  *   version*    text
@@ -20,7 +20,14 @@
  *   description, license (texts), source, accuracy, training (an object or a list of them): shown by /models
  *   cut, body   where a head was cut off; hash of the body it needs
  *   colours     a list of [red, green, blue], one a label
- *   pipeline    a list of the names of models that run one after the other
+ *   pipeline    {"detector": a model of task localize, "steps": a list of {"model": a classifier, "key": what
+ * its answer is called in a reply, "margin": added on each side of a box, in shares of that side (0),
+ * "square": true: the shorter side grows to the longer one's length, "align": true: turned so that the eyes
+ * stand level}}. Each box is cropped from the picture, the crop goes through the step's model as a picture of
+ * its own, and the box gets "KEY": the best label (null where the model's reject rule fires) and "KEYs": all
+ * scores by label. Both models are looked up by name among those loaded; a head of gharial train may be one,
+ * another pipeline may not. The pipeline's task is localize; with it stand name, version, default, threshold,
+ * selftest and what is shown.
  */
 #include "tasks/manifest.h"
 
@@ -148,7 +155,7 @@ static const gh_key manifest_keys[] = {
     {"cut", GH_KEY_STRING, false, .offset = offsetof(gh_manifest, cut)},
     {"body", GH_KEY_STRING, false, .offset = offsetof(gh_manifest, body)},
     {"colours", GH_KEY_CUSTOM, false, .read = gh_manifest_colours},
-    {"pipeline", GH_KEY_CUSTOM, false, .read = gh_manifest_steps},
+    {"pipeline", GH_KEY_CUSTOM, false, .read = gh_manifest_pipeline},
     {"description", GH_KEY_STRING, false, offsetof(gh_manifest, description), .max = 2000},
     {"license", GH_KEY_STRING, false, offsetof(gh_manifest, license), .max = 100},
     {"source", GH_KEY_CUSTOM, false, .read = read_shown},
@@ -161,7 +168,9 @@ static const gh_key manifest_keys[] = {
 static gh_status check_whole(const gh_manifest *m, const json_t *root, const char *file, gh_err *e)
 {
     const char *task = gh_task_name(m->task);
-    if (m->nsteps > 0)
+    if (m->detector && m->task != GH_TASK_LOCALIZE)
+        return gh_fail(e, GH_FORMAT, "%s: a pipeline has the task localize, not %s", file, task);
+    if (m->detector)
         return GH_OK;
     if (!json_object_get(root, "input"))
         return gh_fail(e, GH_FORMAT, "%s: \"input\" is missing", file);

@@ -68,6 +68,20 @@ typedef struct gh_selftest {
     double score, tolerance;
 } gh_selftest;
 
+/* What of a box a step of a pipeline sees. */
+typedef struct gh_crop {
+    double margin; /* added on each side, in shares of that side's length; negative takes away */
+    bool square;   /* the shorter side becomes as long as the longer, about the same centre */
+    bool align;    /* turned so that the first two landmarks, the eyes, stand level */
+} gh_crop;
+
+#define GH_MAX_STEPS 8
+
+typedef struct gh_manifest_step {
+    char *model, *key; /* the classifier's name; what its answer is called in a reply */
+    gh_crop crop;
+} gh_manifest_step;
+
 typedef struct gh_manifest {
     gh_arena *arena; /* holds everything below */
     char *folder;    /* as given */
@@ -86,7 +100,8 @@ typedef struct gh_manifest {
     gh_selftest selftest;
     char *cut, *body;      /* where a head was cut off; hash of the body it needs; or NULL */
     uint8_t (*colours)[3]; /* RGB, one a label, or NULL */
-    char **steps;          /* models that a pipeline runs, in order */
+    char *detector;        /* of a pipeline: the model that finds the boxes; else NULL */
+    gh_manifest_step *steps;
     size_t nsteps;
     const char *json; /* the manifest as served by GET /models/{name}: compact JSON, without paths */
 } gh_manifest;

@@ -1,5 +1,4 @@
-/* The keys of model.json that hold lists: labels (inline or in a text file), colours, sizes, pipeline steps.
- */
+/* The keys of model.json that hold lists: labels (inline or in a text file), colours, sizes. */
 #include "tasks/manifest_parts.h"
 
 #include "base/file.h"
@@ -9,7 +8,6 @@
 #include <string.h>
 
 #define MAX_LABEL_BYTES 256
-#define MAX_STEPS       16
 
 static bool whole_between(const json_t *v, json_int_t min, json_int_t max)
 {
@@ -135,18 +133,6 @@ gh_status gh_manifest_colours(void *out, const json_t *v, const char *name, gh_k
         }
     }
     m->colours = colours;
-    return GH_OK;
-}
-
-gh_status gh_manifest_steps(void *out, const json_t *v, const char *name, gh_keys_reader *r, gh_err *e)
-{
-    gh_manifest *m = out;
-    if (json_array_size(v) == 0)
-        return gh_key_fail(r, name, v, e, "a list of model names");
-    GH_TRY(read_texts(&m->steps, &m->nsteps, v, MAX_STEPS, false, name, r, e));
-    for (size_t i = 0; i < m->nsteps; i++)
-        if (!gh_model_name_ok(m->steps[i]))
-            return gh_key_fail(r, name, json_array_get(v, i), e, "model names (A-Z a-z 0-9 . _ -)");
     return GH_OK;
 }
 

@@ -6,6 +6,7 @@
 #include "tasks/kind.h"
 #include "tasks/model_parts.h"
 #include "tasks/run.h"
+#include "tasks/scan.h"
 
 #include <math.h>
 #include <string.h>
@@ -34,6 +35,9 @@ void gh_model_put(gh_model **m)
         return;
     gh_net_free(&gone->net);
     gh_model_put(&gone->body);
+    for (size_t i = 0; i < gone->nparts; i++)
+        gh_model_put(&gone->parts[i]);
+    gh_free(gone->parts);
     gh_manifest_free(&gone->manifest);
     gh_free(gone->name);
     gh_free(gone->failure);
@@ -43,8 +47,8 @@ void gh_model_put(gh_model **m)
 /* What this version runs; anything else is refused at load, not at the first request. */
 static gh_status check_kind(const gh_manifest *m, gh_err *e)
 {
-    if (m->nsteps > 0)
-        return gh_fail(e, GH_UNSUPPORTED, "model '%s' is a pipeline; this version runs single networks",
+    if (m->detector)
+        return gh_fail(e, GH_FORMAT, "model '%s' is a pipeline; there may be no network in its folder",
                        m->name);
     const gh_kind *kind = gh_kind_of(m->task);
     char names[80];
@@ -253,6 +257,12 @@ static gh_status open_file(gh_model **out, const char *path, bool with_selftest,
 
 gh_status gh_model_open(gh_model **out, const char *path, bool with_selftest, gh_err *e)
 {
+    return gh_model_open_among(out, path, NULL, 0, with_selftest, e);
+}
+
+gh_status gh_model_open_among(gh_model **out, const char *path, const char *const *dirs, size_t ndirs,
+                              bool with_selftest, gh_err *e)
+{
     struct stat st;
     if (stat(path, &st) != 0)
         return gh_fail(e, GH_NOTFOUND, "there is no model folder or .onnx file '%.200s'", path);
@@ -260,5 +270,7 @@ gh_status gh_model_open(gh_model **out, const char *path, bool with_selftest, gh
         return open_file(out, path, with_selftest, e);
     if (gh_model_is_head(path))
         return gh_model_open_lone_head(out, path, with_selftest, e);
+    if (gh_scan_is_pipeline(path))
+        return gh_model_open_lone_pipeline(out, path, dirs, ndirs, with_selftest, e);
     return gh_model_open_tapped(out, path, NULL, 0, with_selftest, e);
 }

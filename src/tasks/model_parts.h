@@ -22,6 +22,15 @@ GH_MUST_CHECK gh_status gh_model_selftest(gh_model *model, gh_err *e);
 bool gh_model_is_head(const char *folder);
 /* A head whose body is looked for among the folders beside it. */
 GH_MUST_CHECK gh_status gh_model_open_lone_head(gh_model **out, const char *folder, bool selftest, gh_err *e);
+/* Gives a new reference to the model of that name; used for the parts of pipelines. */
+typedef gh_status (*gh_part_fn)(gh_model **out, const void *context, const char *name, gh_err *e);
+/* A pipeline's folder; its parts come from `find`. */
+GH_MUST_CHECK gh_status gh_model_open_pipeline(gh_model **out, const char *folder, gh_part_fn find,
+                                               const void *context, bool selftest, gh_err *e);
+/* The same with parts that are looked for among the folders beside it, then below each of `dirs`. */
+GH_MUST_CHECK gh_status gh_model_open_lone_pipeline(gh_model **out, const char *folder,
+                                                    const char *const *dirs, size_t ndirs, bool selftest,
+                                                    gh_err *e);
 /* Hash of size, time and inode of a model's files (a folder's, or the one file). */
 gh_hash gh_model_stamp(const char *path);
 /* Content hash of a folder's model.onnx, as a head's manifest names its body; false when it cannot be read.

@@ -10,6 +10,8 @@
 
 /* A JPEG is decoded at a DCT scale only when this many decoded pixels are left for each resampled one. */
 #define DCT_MARGIN 2
+/* The same for a model of any size, which finds things of all sizes: as many pixels as it sees are enough. */
+#define DCT_MARGIN_ANY_SIZE 1
 
 /* Python's round(): halves go to the even neighbour; torchvision rounds the crop's corner with it. */
 static int round_even(double v)
@@ -95,8 +97,9 @@ void gh_preproc_min_size(int *min_width, int *min_height, const gh_manifest_inpu
         return;
     gh_placement p = gh_preproc_place(in, width, height);
     /* Quotients that are whole in truth may come out a hair above. */
-    double w = ceil(DCT_MARGIN * width * (p.width / p.box.w) - 1e-6);
-    double h = ceil(DCT_MARGIN * height * (p.height / p.box.h) - 1e-6);
+    double margin = in->stride ? DCT_MARGIN_ANY_SIZE : DCT_MARGIN;
+    double w = ceil(margin * width * (p.width / p.box.w) - 1e-6);
+    double h = ceil(margin * height * (p.height / p.box.h) - 1e-6);
     if (w > width || h > height)
         return;
     *min_width = (int)w;
@@ -135,15 +138,20 @@ static void fill_colour(uint8_t fill[3], const gh_manifest_input *in, const int 
 
 static const int orders[2][3] = {[GH_ORDER_RGB] = {0, 1, 2}, [GH_ORDER_BGR] = {2, 1, 0}};
 
+void gh_preproc_spread(uint8_t *pixels, const gh_manifest_input *in, const gh_placement *p)
+{
+    uint8_t fill[3];
+    if (p->width == in->width && p->height == in->height)
+        return;
+    fill_colour(fill, in, orders[in->order]);
+    spread(pixels, p, in->width, in->height, fill);
+}
+
 gh_status gh_preproc_pixels(uint8_t *pixels, const gh_image *image, const gh_manifest_input *in,
                             const gh_placement *p, gh_err *e)
 {
     GH_TRY(gh_resize(pixels, p->width, p->height, image, decoded_box(p->box, image), in->filter, e));
-    if (p->width != in->width || p->height != in->height) {
-        uint8_t fill[3];
-        fill_colour(fill, in, orders[in->order]);
-        spread(pixels, p, in->width, in->height, fill);
-    }
+    gh_preproc_spread(pixels, in, p);
     return GH_OK;
 }
 

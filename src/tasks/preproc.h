@@ -35,6 +35,9 @@ GH_MUST_CHECK gh_status gh_preproc_run(gh_tensor *dst, const gh_image *image, co
  */
 GH_MUST_CHECK gh_status gh_preproc_pixels(uint8_t *pixels, const gh_image *image, const gh_manifest_input *in,
                                           const gh_placement *place, gh_err *e);
+/* Moves the p->width * p->height pixels at the start of `pixels` to their place in the whole input and fills
+ * the rest with the mean. */
+void gh_preproc_spread(uint8_t *pixels, const gh_manifest_input *in, const gh_placement *p);
 void gh_preproc_normalise(gh_tensor *dst, const uint8_t *pixels, const gh_manifest_input *in);
 
 #endif

@@ -60,13 +60,17 @@ static gh_model *failed_model(const char *folder, const gh_err *e)
     return m;
 }
 
-/* One opening of all folders: first the networks, with the cuts that heads ask for, then the heads. */
+/* Opened in this order: networks, with the cuts that heads ask for; heads on them; pipelines of both. */
+enum { NETWORKS, HEADS, PIPELINES, ROUNDS };
+
+/* One opening of all folders. */
 typedef struct loading {
     gh_registry *r, *old;       /* old may be NULL */
     char (*hash)[GH_HASH_TEXT]; /* of each folder: a network's file hash; of a head, the hash of its body; or
                                    "" */
     char **cut;                 /* of each head, else NULL */
-    bool heads;                 /* this round is for heads */
+    bool *pipeline;
+    int round;
 } loading;
 
 /* What the old registry has under the folder's name, ready to serve; NULL when there is none. */
@@ -105,10 +109,49 @@ static size_t taps_for(const char **taps, const loading *l, size_t at)
 static gh_model *body_for(const loading *l, size_t head)
 {
     for (size_t i = 0; i < l->r->count; i++)
-        if (!l->cut[i] && strcmp(l->hash[i], l->hash[head]) == 0 && l->r->models[i] &&
+        if (!l->cut[i] && !l->pipeline[i] && strcmp(l->hash[i], l->hash[head]) == 0 && l->r->models[i] &&
             l->r->models[i]->state == GH_MODEL_READY)
             return l->r->models[i];
     return NULL;
+}
+
+static int round_of(const loading *l, size_t at)
+{
+    return l->pipeline[at] ? PIPELINES : l->cut[at] ? HEADS : NETWORKS;
+}
+
+/* A part of a pipeline among the models of this opening. */
+static gh_status find_part(gh_model **out, const void *context, const char *name, gh_err *e)
+{
+    const loading *l = context;
+    for (size_t i = 0; i < l->r->count; i++) {
+        if (l->pipeline[i]) /* one of this round, which another thread may be loading */
+            continue;
+        gh_model *m = l->r->models[i];
+        if (!m || strcmp(m->name, name) != 0)
+            continue;
+        if (m->state != GH_MODEL_READY)
+            return gh_fail(e, GH_UNAVAILABLE, "it needs the model '%s', which did not load: %s", name,
+                           m->failure ? m->failure : "?");
+        *out = gh_model_ref(m);
+        return GH_OK;
+    }
+    return gh_fail(e, GH_NOTFOUND,
+                   "it needs the model '%s', which is not among the models, or is a pipeline itself", name);
+}
+
+/* True when every part of an old pipeline is what this opening has under that name; else says what is new. */
+static bool same_parts(const loading *l, const gh_model *m)
+{
+    bool same = true;
+    for (size_t i = 0; i < m->nparts && same; i++) {
+        gh_model *now = NULL;
+        same = find_part(&now, l, m->parts[i]->name, NULL) == GH_OK && now == m->parts[i];
+        if (now && !same)
+            gh_log(GH_LOG_INFO, "model '%s' changes over to the new '%s'", m->name, now->name);
+        gh_model_put(&now);
+    }
+    return same;
 }
 
 /* A model of the old registry that is still what its files say; NULL when it has to be loaded. */
@@ -122,7 +165,7 @@ static gh_model *unchanged(const loading *l, size_t at, const gh_model *body, co
                     m->body == body;
         for (size_t k = 0; same && k < ntaps; k++)
             same = has_output(m, taps[k]);
-        if (same)
+        if (same && same_parts(l, m))
             return m;
     }
     return NULL;
@@ -132,15 +175,17 @@ static gh_status load_one(gh_model **out, const loading *l, size_t at, gh_err *e
 {
     const char *taps[GH_MAX_TAPS];
     const char *folder = l->r->folders[at];
-    size_t ntaps = l->heads ? 0 : taps_for(taps, l, at);
-    gh_model *body = l->heads ? body_for(l, at) : NULL;
-    if (l->heads && !body)
+    size_t ntaps = l->round == NETWORKS ? taps_for(taps, l, at) : 0;
+    gh_model *body = l->round == HEADS ? body_for(l, at) : NULL;
+    if (l->round == HEADS && !body)
         return gh_fail(e, GH_NOTFOUND, "it is a head, and the body that it names is not among the models");
     gh_model *kept = unchanged(l, at, body, taps, ntaps);
     if (kept) {
         *out = gh_model_ref(kept);
         return GH_OK;
     }
+    if (l->round == PIPELINES)
+        return gh_model_open_pipeline(out, folder, find_part, l, true, e);
     return body ? gh_model_open_head(out, folder, body, true, e)
                 : gh_model_open_tapped(out, folder, taps, ntaps, true, e);
 }
@@ -153,7 +198,7 @@ static void load_range(void *arg, int begin, int end, int thread)
     for (int i = begin; i < end; i++) {
         gh_err e = {0};
         uint64_t start = gh_now_ns();
-        if ((l->cut[i] != NULL) != l->heads)
+        if (round_of(l, (size_t)i) != l->round)
             continue;
         if (load_one(&r->models[i], l, (size_t)i, &e) == GH_OK) {
             gh_log(GH_LOG_INFO, "model '%s' is ready after %.0f ms", r->models[i]->name,
@@ -178,10 +223,12 @@ static gh_status survey(loading *l, gh_err *e)
     bool any = false;
     l->hash = gh_calloc(r->count + 1, sizeof *l->hash);
     l->cut = gh_calloc(r->count + 1, sizeof *l->cut);
-    if (!l->hash || !l->cut)
+    l->pipeline = gh_calloc(r->count + 1, sizeof *l->pipeline);
+    if (!l->hash || !l->cut || !l->pipeline)
         return gh_fail(e, GH_NOMEM, "memory ran out at the models");
     for (size_t i = 0; i < r->count; i++) {
         gh_manifest *m = NULL;
+        l->pipeline[i] = gh_scan_is_pipeline(r->folders[i]);
         if (!gh_model_is_head(r->folders[i]))
             continue;
         any = true;
@@ -193,7 +240,7 @@ static gh_status survey(loading *l, gh_err *e)
             return gh_fail(e, GH_NOMEM, "memory ran out at the models");
     }
     for (size_t i = 0; any && i < r->count; i++)
-        if (!l->cut[i] && !gh_model_file_hash(l->hash[i], r->folders[i]))
+        if (!l->cut[i] && !l->pipeline[i] && !gh_model_file_hash(l->hash[i], r->folders[i]))
             l->hash[i][0] = '\0';
     return GH_OK;
 }
@@ -202,14 +249,13 @@ static gh_status load_all(gh_registry *r, gh_registry *old, gh_pool *pool, gh_er
 {
     loading l = {.r = r, .old = old};
     gh_status status = survey(&l, e);
-    for (int round = 0; round < 2 && status == GH_OK; round++) {
-        l.heads = round == 1;
+    for (l.round = NETWORKS; l.round < ROUNDS && status == GH_OK; l.round++)
         gh_pool_for(pool, (int)r->count, load_range, &l);
-    }
     for (size_t i = 0; l.cut && i < r->count; i++)
         gh_free(l.cut[i]);
     gh_free(l.cut);
     gh_free(l.hash);
+    gh_free(l.pipeline);
     return status;
 }
 

@@ -12,19 +12,26 @@ typedef enum gh_model_state { GH_MODEL_LOADING, GH_MODEL_READY, GH_MODEL_FAILED 
 typedef struct gh_model {
     gh_manifest *manifest; /* NULL when the manifest itself is broken */
     char *name;
-    gh_net *net;           /* NULL unless ready; of a head alone, the head's: features in, scores out */
+    gh_net *net;           /* NULL unless ready, and of a pipeline; of a head alone, the head's: features in,
+                              scores out */
     struct gh_model *body; /* of a head alone: a reference to the model whose body it stands on; else NULL */
     size_t tap;            /* which of the body's outputs are its features */
-    gh_hash stamp;         /* of the files as they were when it was loaded: tells whether they have changed */
+    struct gh_model *
+        *parts; /* of a pipeline: references to its detector and the models of its steps, in order */
+    size_t nparts;
+    gh_hash stamp; /* of the files as they were when it was loaded: tells whether they have changed */
     gh_model_state state;
     char *failure;    /* why it failed, without paths; NULL otherwise */
     _Atomic int refs; /* private to the registry */
 } gh_model;
 
 /* One model folder, or a bare .onnx file whose manifest is guessed (crop fit, 0..1 input). With `selftest`
- * its self-test must pass. A head stored alone (head.onnx) finds its body among the folders beside it. The
- * caller owns one reference. */
+ * its self-test must pass. A head stored alone (head.onnx) finds its body, and a pipeline its parts,
+ * among the folders beside it. The caller owns one reference. */
 GH_MUST_CHECK gh_status gh_model_open(gh_model **out, const char *path, bool selftest, gh_err *e);
+/* The same; the parts of a pipeline are looked for below each of `dirs`, too. */
+GH_MUST_CHECK gh_status gh_model_open_among(gh_model **out, const char *path, const char *const *dirs,
+                                            size_t ndirs, bool selftest, gh_err *e);
 /* A model folder with further outputs, the values `taps` of its network; a tap that is not there is
  * GH_NOTFOUND. */
 GH_MUST_CHECK gh_status gh_model_open_tapped(gh_model **out, const char *folder, const char *const *taps,

@@ -20,12 +20,23 @@ bool gh_reply_set(json_t *object, const char *key, json_t *value)
     return json_object_set_new(object, key, value) == 0; /* refuses NULL, which is lack of memory */
 }
 
+/* The model's name or version; of several models all of them, with commas between. */
+static json_t *title(const gh_result *r, bool version)
+{
+    gh_buf text = {0};
+    for (size_t i = 0; i < (r->nparts ? r->nparts : 1); i++) {
+        const gh_manifest *m = (r->nparts ? r->parts[i] : r)->model->manifest;
+        gh_buf_printf(&text, "%s%s", i ? "," : "", version ? m->version : m->name);
+    }
+    json_t *value = text.failed ? NULL : json_stringn((const char *)text.data, text.len);
+    gh_buf_free(&text);
+    return value;
+}
+
 static bool fill(json_t *o, const gh_result *r, double queue_ms, const char *file)
 {
-    const gh_manifest *m = r->model->manifest;
     bool ok = !file || gh_reply_set(o, "file", gh_json_text(file));
-    ok = ok && gh_reply_set(o, "model", json_string(m->name)) &&
-         gh_reply_set(o, "version", json_string(m->version));
+    ok = ok && gh_reply_set(o, "model", title(r, false)) && gh_reply_set(o, "version", title(r, true));
     ok = ok && gh_reply_set(o, "width", json_integer(r->width)) &&
          gh_reply_set(o, "height", json_integer(r->height));
     ok = ok && gh_kind_of(r->task)->reply(o, r);
@@ -36,6 +47,8 @@ static bool fill(json_t *o, const gh_result *r, double queue_ms, const char *fil
     ok = ok && times && gh_reply_set(times, "decode", milliseconds(r->decode_ms + r->preproc_ms));
     ok = ok && gh_reply_set(times, "queue", milliseconds(queue_ms)) &&
          gh_reply_set(times, "infer", milliseconds(r->infer_ms));
+    if (r->has_crops)
+        ok = ok && gh_reply_set(times, "crops", milliseconds(r->crops_ms));
     if (!ok) {
         json_decref(times);
         return false;

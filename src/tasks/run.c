@@ -3,37 +3,21 @@
 
 #include "base/cpu.h"
 #include "base/mem.h"
-#include "tasks/kind.h"
+#include "tasks/lane.h"
+#include "tasks/pipeline.h"
 #include "tasks/preproc.h"
 
 #include <string.h>
 
-/* What a base network gave for the picture at hand, copied out of the session: heads run on it, and several
- * models of one request share it. */
-typedef struct kept {
-    const gh_model *base; /* NULL: nothing kept */
-    const uint8_t *picture;
-    gh_tensor tensors[GH_MAX_TAPS];
-    uint8_t *values; /* all of them, one after another */
-    size_t cap;
-    int width, height;
-    bool truncated;
-} kept;
-
-struct gh_worker {
-    gh_session *session;
-    kept kept;
-    bool sharing;     /* between gh_worker_share and gh_worker_unshare */
-    uint8_t *scratch; /* the resized picture, RGB; grows to the largest input seen */
-    size_t scratch_size;
-};
-
-gh_status gh_worker_new(gh_worker **out, gh_pool *pool, gh_err *e)
+static gh_status new_worker(gh_worker **out, gh_lanes *lanes, gh_pool *pool, gh_err *e)
 {
     gh_worker *w = gh_calloc(1, sizeof *w);
     if (!w)
         return gh_fail(e, GH_NOMEM, "memory ran out at a worker");
-    gh_status status = gh_session_new(&w->session, pool, e);
+    gh_status status = lanes ? GH_OK : gh_lanes_new(&w->own_lanes, pool, e);
+    w->lanes = lanes ? lanes : w->own_lanes;
+    if (status == GH_OK)
+        status = gh_lane_open(&w->own, w->lanes->pool, e);
     if (status == GH_OK)
         *out = w;
     else
@@ -41,13 +25,22 @@ gh_status gh_worker_new(gh_worker **out, gh_pool *pool, gh_err *e)
     return status;
 }
 
+gh_status gh_worker_new(gh_worker **out, gh_pool *pool, gh_err *e)
+{
+    return new_worker(out, NULL, pool, e);
+}
+
+gh_status gh_worker_new_beside(gh_worker **out, gh_lanes *lanes, gh_err *e)
+{
+    return new_worker(out, lanes, NULL, e);
+}
+
 void gh_worker_free(gh_worker **w)
 {
     if (!*w)
         return;
-    gh_session_free(&(*w)->session);
-    gh_free((*w)->scratch);
-    gh_free((*w)->kept.values);
+    gh_lane_close(&(*w)->own);
+    gh_lanes_free(&(*w)->own_lanes);
     gh_free(*w);
     *w = NULL;
 }
@@ -60,191 +53,154 @@ static double ms_since(uint64_t *mark)
     return ms;
 }
 
-/* The manifest allows sides up to GH_MAX_SIDE, so the product fits. */
-static gh_status reserve_scratch(gh_worker *w, const gh_manifest_input *in, gh_err *e)
-{
-    size_t need = (size_t)in->width * (size_t)in->height * 3;
-    if (need <= w->scratch_size)
-        return GH_OK;
-    uint8_t *grown = gh_realloc(w->scratch, need, 1);
-    if (!grown)
-        return gh_fail(e, GH_NOMEM, "memory ran out at a picture of %d x %d", in->width, in->height);
-    w->scratch = grown;
-    w->scratch_size = need;
-    return GH_OK;
-}
-
-/* The model whose network sees the picture. */
-static gh_model *base_of(gh_model *m)
-{
-    return m->body ? m->body : m;
-}
-
-/* `in` is the base's input; where the model takes any size, the picture decides its width and height here. */
-static gh_status decode_picture(gh_image **image, gh_result *r, gh_manifest_input *in, const uint8_t *data,
-                                size_t len, const gh_image_limits *limits, int max_side, gh_err *e)
-{
-    gh_image_info info;
-    int min_width, min_height;
-    GH_TRY(gh_image_probe(&info, data, len, limits, e));
-    if (r->task == GH_TASK_LOCALIZE)
-        gh_preproc_choose(in, info.width, info.height, max_side);
-    gh_preproc_min_size(&min_width, &min_height, in, info.width, info.height);
-    GH_TRY(gh_image_decode(image, data, len, &info, min_width, min_height, e));
-    r->width = info.width;
-    r->height = info.height;
-    r->truncated = (*image)->truncated;
-    return GH_OK;
-}
-
 void gh_worker_share(gh_worker *w)
 {
     w->sharing = true;
-    w->kept.base = NULL;
+    w->own.kept.base = NULL;
 }
 
 void gh_worker_unshare(gh_worker *w)
 {
     w->sharing = false;
-    w->kept.base = NULL;
+    w->own.kept.base = NULL;
 }
 
-static gh_status run_image(gh_result *r, gh_worker *w, const gh_image *image, const gh_manifest_input *in,
-                           uint64_t *mark, gh_err *e)
-{
-    GH_TRY(reserve_scratch(w, in, e));
-    GH_TRY(gh_preproc_run(gh_session_input(w->session, 0), image, in, w->scratch, e));
-    r->preproc_ms = ms_since(mark);
-    return gh_session_run(w->session, e);
-}
+/* One picture on its way. */
+typedef struct job {
+    gh_result *r;
+    gh_worker *w;
+    const uint8_t *data;
+    size_t len;
+    const gh_image_limits *limits;
+    const gh_run_options *options;
+    gh_image *image;      /* once decoded */
+    gh_manifest_input in; /* of the base network, with the size chosen for the picture */
+    uint64_t mark;        /* when the last stage ended */
+} job;
 
-/* Binds the plan of a net for one input shape; it is held as long as its results are read. */
-static gh_status bind(gh_plan **plan, gh_worker *w, gh_net *net, const gh_shape *shape, gh_err *e)
+static gh_status decode_picture(job *j, gh_err *e)
 {
-    GH_TRY(gh_plan_get(plan, net, shape, e));
-    return gh_session_bind(w->session, *plan, e);
-}
-
-/* Bytes of an output in the copy, so that each begins aligned. */
-static size_t kept_bytes(const gh_tensor *t)
-{
-    size_t count = 0;
-    GH_ASSERT(gh_shape_count(&count, &t->shape));
-    return (count * gh_dtype_size(t->type) + GH_ALIGN - 1) / GH_ALIGN * GH_ALIGN;
-}
-
-/* Copies the bound network's outputs, because the next network overwrites the arena. A network with more
- * outputs than anybody taps is not kept: it runs again for each model that names it. */
-static gh_status keep_outputs(gh_worker *w, const gh_result *r, const uint8_t *picture, gh_err *e)
-{
-    const gh_model *base = base_of(r->model);
-    kept *k = &w->kept;
-    size_t n = gh_net_outputs(base->net), total = 0;
-    k->base = NULL;
-    if (n > GH_MAX_TAPS)
-        return GH_OK;
-    for (size_t i = 0; i < n; i++)
-        total += kept_bytes(gh_session_output(w->session, i));
-    if (total > k->cap) {
-        gh_free(k->values);
-        k->cap = 0;
-        k->values = gh_alloc_aligned(total);
-        if (!k->values)
-            return gh_fail(e, GH_NOMEM, "memory ran out at a body's features");
-        k->cap = total;
-    }
-    for (size_t i = 0, at = 0; i < n; i++) {
-        size_t bytes = kept_bytes(gh_session_output(w->session, i)), count = 0;
-        k->tensors[i] = *gh_session_output(w->session, i);
-        GH_ASSERT(gh_shape_count(&count, &k->tensors[i].shape));
-        memcpy(k->values + at, k->tensors[i].data, count * gh_dtype_size(k->tensors[i].type));
-        k->tensors[i].data = k->values + at;
-        at += bytes;
-    }
-    k->base = base;
-    k->picture = picture;
-    k->width = r->width;
-    k->height = r->height;
-    k->truncated = r->truncated;
+    gh_image_info info;
+    int min_width, min_height;
+    GH_TRY(gh_image_probe(&info, j->data, j->len, j->limits, e));
+    if (j->r->task == GH_TASK_LOCALIZE)
+        gh_preproc_choose(&j->in, info.width, info.height, j->options->max_side);
+    gh_preproc_min_size(&min_width, &min_height, &j->in, info.width, info.height);
+    GH_TRY(gh_image_decode(&j->image, j->data, j->len, &info, min_width, min_height, e));
+    j->r->width = info.width;
+    j->r->height = info.height;
+    j->r->truncated = j->image->truncated;
     return GH_OK;
 }
 
-/* What the bound network gave, as the task reads it; `in` and `image` as in gh_outputs. */
-static gh_status read_session(gh_result *r, const gh_worker *w, const gh_manifest_input *in,
-                              const gh_image *image, const gh_run_options *options, gh_err *e)
+/* The manifest allows sides up to GH_MAX_SIDE, so the product fits. */
+static gh_status run_image(job *j, gh_err *e)
 {
-    gh_tensor tensors[GH_MAX_TAPS];
-    size_t n = gh_net_outputs(r->model->net);
-    n = n < GH_MAX_TAPS ? n : GH_MAX_TAPS;
-    for (size_t i = 0; i < n; i++)
-        tensors[i] = *gh_session_output(w->session, i);
-    const gh_outputs outputs = {tensors, n, in, image};
-    return gh_kind_of(r->task)->decode(r, &outputs, options, e);
+    gh_lane *lane = &j->w->own;
+    GH_TRY(gh_lane_scratch(lane, (size_t)j->in.width * (size_t)j->in.height * 3, e));
+    GH_TRY(gh_preproc_run(gh_session_input(lane->session, 0), j->image, &j->in, lane->scratch, e));
+    j->r->preproc_ms = ms_since(&j->mark);
+    return gh_session_run(lane->session, e);
 }
 
-/* The head's network on the kept features. */
-static gh_status run_head(gh_result *r, gh_worker *w, const gh_run_options *options, gh_err *e)
+/* What the bound network gave, as the task reads it. */
+static gh_status read_session(job *j, const gh_model *m, gh_err *e)
 {
-    const gh_tensor *features = &w->kept.tensors[r->model->tap];
+    gh_tensor tensors[GH_MAX_TAPS];
+    size_t n = gh_lane_outputs(tensors, &j->w->own, m->net);
+    const gh_outputs outputs = {tensors, n, j->image ? &j->in : NULL, j->image};
+    return gh_kind_of(j->r->task)->decode(j->r, &outputs, j->options, e);
+}
+
+static gh_status run_head(job *j, const gh_model *m, gh_err *e)
+{
     gh_plan *plan = NULL;
-    size_t count = 0;
-    GH_ASSERT(gh_shape_count(&count, &features->shape));
-    gh_status status = bind(&plan, w, r->model->net, &features->shape, e);
-    if (status == GH_OK) {
-        memcpy(gh_session_input(w->session, 0)->data, features->data, count * sizeof(float));
-        status = gh_session_run(w->session, e);
-    }
+    gh_status status = gh_lane_run_head(&plan, &j->w->own, m, e);
     if (status == GH_OK)
-        status = read_session(r, w, NULL, NULL, options, e);
+        status = read_session(j, m, e);
     gh_plan_put(&plan);
     return status;
+}
+
+static gh_status keep(job *j, const gh_model *base, gh_err *e)
+{
+    gh_worker *w = j->w;
+    GH_TRY(gh_lane_keep(&w->own, base, e));
+    w->picture = j->data;
+    w->width = j->r->width;
+    w->height = j->r->height;
+    w->truncated = j->r->truncated;
+    return GH_OK;
 }
 
 /* The picture through the base network; its outputs are kept where a head or another model needs them. */
-static gh_status run_base(gh_result *r, gh_worker *w, const uint8_t *data, size_t len,
-                          const gh_image_limits *limits, const gh_run_options *options, uint64_t *mark,
-                          gh_err *e)
+static gh_status run_base(job *j, gh_model *m, gh_err *e)
 {
-    gh_manifest_input in = base_of(r->model)->manifest->input;
-    gh_image *image = NULL;
+    gh_model *base = gh_lane_base(m);
     gh_plan *plan = NULL;
-    gh_status status = decode_picture(&image, r, &in, data, len, limits, options->max_side, e);
-    gh_shape shape = gh_shape_of(4, (int64_t[]){1, 3, in.height, in.width});
-    r->decode_ms = ms_since(mark);
+    j->in = base->manifest->input;
+    GH_TRY(decode_picture(j, e));
+    j->r->decode_ms = ms_since(&j->mark);
+    gh_shape shape = gh_shape_of(4, (int64_t[]){1, 3, j->in.height, j->in.width});
+    gh_status status = gh_lane_bind(&plan, &j->w->own, base->net, &shape, e);
     if (status == GH_OK)
-        status = bind(&plan, w, base_of(r->model)->net, &shape, e);
-    if (status == GH_OK)
-        status = run_image(r, w, image, &in, mark, e);
-    if (status == GH_OK && gh_kind_of(r->task)->shares && (w->sharing || r->model->body))
-        status = keep_outputs(w, r, data, e);
-    if (status == GH_OK && !r->model->body)
-        status = read_session(r, w, &in, image, options, e);
+        status = run_image(j, e);
+    if (status == GH_OK && gh_kind_of(j->r->task)->shares && (j->w->sharing || m->body))
+        status = keep(j, base, e);
+    if (status == GH_OK && !m->body)
+        status = read_session(j, m, e);
     gh_plan_put(&plan);
-    gh_image_free(&image);
     return status;
 }
 
-static gh_status run_into(gh_result *r, gh_worker *w, const uint8_t *data, size_t len,
-                          const gh_image_limits *limits, const gh_run_options *options, gh_err *e)
+/* True when this picture went through the model's base network just before. */
+static bool is_kept(const job *j, gh_model *m)
 {
-    uint64_t mark = gh_now_ns();
-    const kept *k = &w->kept;
-    const gh_kind *kind = gh_kind_of(r->task);
-    bool shared = kind->shares && w->sharing && k->base == base_of(r->model) && k->picture == data;
-    if (shared) {
-        r->width = k->width;
-        r->height = k->height;
-        r->truncated = k->truncated;
+    const gh_worker *w = j->w;
+    return gh_kind_of(j->r->task)->shares && w->sharing && w->own.kept.base == gh_lane_base(m) &&
+           w->picture == j->data;
+}
+
+static gh_status read_kept(job *j, const gh_model *m, gh_err *e)
+{
+    const gh_outputs outputs = {j->w->own.kept.tensors, gh_net_outputs(m->net), NULL, NULL};
+    return gh_kind_of(j->r->task)->decode(j->r, &outputs, j->options, e);
+}
+
+/* A single network, or a head on its body. */
+static gh_status run_network(job *j, gh_model *m, gh_err *e)
+{
+    bool kept = is_kept(j, m);
+    if (kept) {
+        j->r->width = j->w->width;
+        j->r->height = j->w->height;
+        j->r->truncated = j->w->truncated;
     } else {
-        GH_TRY(run_base(r, w, data, len, limits, options, &mark, e));
+        GH_TRY(run_base(j, m, e));
     }
-    const gh_outputs outputs = {k->tensors, k->base ? gh_net_outputs(k->base->net) : 0, NULL, NULL};
     gh_status status = GH_OK;
-    if (r->model->body)
-        status = run_head(r, w, options, e);
-    else if (shared)
-        status = kind->decode(r, &outputs, options, e);
-    r->infer_ms = ms_since(&mark);
+    if (m->body)
+        status = run_head(j, m, e);
+    else if (kept)
+        status = read_kept(j, m, e);
+    j->r->infer_ms = ms_since(&j->mark);
+    return status;
+}
+
+/* The detector as if it had been asked for, under the pipeline's own threshold, then what is to be known of
+ * each box. */
+static gh_status run_pipeline(job *j, gh_model *m, gh_err *e)
+{
+    gh_run_options options = *j->options;
+    if (options.threshold <= 0)
+        options.threshold = m->manifest->threshold;
+    j->options = &options;
+    j->r->model = m->parts[0];
+    gh_status status = run_network(j, m->parts[0], e);
+    j->r->model = m;
+    if (status == GH_OK)
+        status = gh_pipeline_run(j->r, j->w, j->image, &options, e);
+    j->r->crops_ms = ms_since(&j->mark);
     return status;
 }
 
@@ -253,14 +209,21 @@ gh_status gh_run(gh_result **out, gh_worker *w, gh_model *model, const uint8_t *
 {
     const gh_image_limits default_limits = gh_image_limits_default();
     const gh_run_options default_options = {0};
-    GH_ASSERT(model->net != NULL && model->manifest != NULL);
+    GH_ASSERT((model->net || model->nparts) && model->manifest);
     gh_result *r = gh_calloc(1, sizeof *r);
     if (!r)
         return gh_fail(e, GH_NOMEM, "memory ran out at a result");
     r->model = gh_model_ref(model);
     r->task = model->manifest->task;
-    gh_status status =
-        run_into(r, w, data, len, limits ? limits : &default_limits, options ? options : &default_options, e);
+    job j = {r,
+             w,
+             data,
+             len,
+             limits ? limits : &default_limits,
+             options ? options : &default_options,
+             .mark = gh_now_ns()};
+    gh_status status = model->nparts ? run_pipeline(&j, model, e) : run_network(&j, model, e);
+    gh_image_free(&j.image);
     if (status == GH_OK)
         *out = r;
     else
@@ -268,13 +231,19 @@ gh_status gh_run(gh_result **out, gh_worker *w, gh_model *model, const uint8_t *
     return status;
 }
 
-void gh_result_free(gh_result **r)
+void gh_result_free(gh_result **result)
 {
-    if (!*r)
+    gh_result *r = *result;
+    if (!r)
         return;
-    gh_model_put(&(*r)->model);
-    gh_free((*r)->labels);
-    gh_free((*r)->objects);
-    gh_free(*r);
-    *r = NULL;
+    for (size_t i = 0; i < r->nparts; i++)
+        gh_result_free(&r->parts[i]);
+    gh_free(r->parts);
+    gh_model_put(&r->model);
+    gh_free(r->labels);
+    gh_free(r->objects);
+    gh_free(r->facts);
+    gh_free(r->scores);
+    gh_free(r);
+    *result = NULL;
 }

@@ -15,6 +15,8 @@ typedef struct gh_run_options {
     int limit;        /* most results */
     double nms;       /* localize: overlap (IoU) at which the weaker of two boxes goes; default the model's */
     int max_side;     /* localize: larger pictures are scaled to this longest side, default 1280 */
+    bool no_emotions; /* steps of a pipeline whose key is "emotion" are left out */
+    uint64_t deadline_ns; /* by gh_now_ns: no further crop is begun after it (GH_TIMEOUT); 0 = none */
 } gh_run_options;
 
 typedef struct gh_label {
@@ -55,15 +57,27 @@ struct gh_result {
     size_t nlabels;
     gh_object *objects; /* the best first, or the largest, as the manifest says */
     size_t nobjects;
+    gh_fact *facts;           /* of all objects */
+    double *scores;           /* of all facts */
+    struct gh_result **parts; /* of an answer of several models: theirs, whose objects are all here */
+    size_t nparts;
+    bool has_crops; /* the model is a pipeline whose steps were wanted */
     bool unknown;   /* the manifest's reject rule fired */
     bool truncated; /* the picture's file ended early: a warning in the reply */
-    double decode_ms, preproc_ms, infer_ms;
+    double decode_ms, preproc_ms, infer_ms, crops_ms; /* crops: the further steps of a pipeline */
 };
 
 /* A worker: a session, decode and preprocess scratch. One thread at a time. `pool` may be NULL; borrowed. */
 typedef struct gh_worker gh_worker;
 GH_MUST_CHECK gh_status gh_worker_new(gh_worker **out, gh_pool *pool, gh_err *e);
 void gh_worker_free(gh_worker **w);
+
+/* What the threads of a pool need for the crops of a pipeline, once for all workers that spread over it. */
+typedef struct gh_lanes gh_lanes;
+GH_MUST_CHECK gh_status gh_lanes_new(gh_lanes **out, gh_pool *pool, gh_err *e);
+void gh_lanes_free(gh_lanes **lanes);
+/* A worker beside others of one pool; `lanes` is borrowed. */
+GH_MUST_CHECK gh_status gh_worker_new_beside(gh_worker **out, gh_lanes *lanes, gh_err *e);
 
 /* Between these two calls, gh_run on the same bytes (the same address) computes a body once for all models
  * that stand on it. */
@@ -75,6 +89,11 @@ void gh_worker_unshare(gh_worker *w);
 GH_MUST_CHECK gh_status gh_run(gh_result **out, gh_worker *w, gh_model *model, const uint8_t *data,
                                size_t len, const gh_image_limits *limits, const gh_run_options *options,
                                gh_err *e);
+/* The boxes of several models of task localize in one result, the largest first; `limit` is for all together,
+ * too. n >= 1; of one it is gh_run. */
+GH_MUST_CHECK gh_status gh_run_merged(gh_result **out, gh_worker *w, gh_model *const *models, size_t n,
+                                      const uint8_t *data, size_t len, const gh_image_limits *limits,
+                                      const gh_run_options *options, gh_err *e);
 void gh_result_free(gh_result **r);
 /* Appends the reply of CONTRACT section 2 as one JSON object; queue_ms is the server's wait (0 elsewhere);
  * `file` (NULL = none) is added as "file". */

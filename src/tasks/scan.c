@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "tasks/manifest.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -30,6 +31,19 @@ static bool is_file(list *l, const char *folder, const char *name)
     return yes;
 }
 
+bool gh_scan_is_pipeline(const char *folder)
+{
+    list ignored = {0};
+    gh_buf text = {0};
+    char *path = gh_path_join(folder, "model.json");
+    bool yes = path && !is_file(&ignored, folder, "model.onnx") && !is_file(&ignored, folder, "head.onnx") &&
+               gh_file_read(&text, path, GH_MAX_MANIFEST_BYTES, NULL) == GH_OK &&
+               memmem(text.data, text.len, "\"pipeline\"", 10);
+    gh_buf_free(&text);
+    gh_free(path);
+    return yes;
+}
+
 /* Takes `path` over. */
 static void append(list *l, char *path)
 {
@@ -49,7 +63,8 @@ static void consider(list *l, char *folder)
         l->failed = true;
     } else if (!is_file(l, folder, "model.json")) {
         gh_free(folder);
-    } else if (!is_file(l, folder, "model.onnx") && !is_file(l, folder, "head.onnx")) {
+    } else if (!is_file(l, folder, "model.onnx") && !is_file(l, folder, "head.onnx") &&
+               !gh_scan_is_pipeline(folder)) {
         gh_log(GH_LOG_INFO, "%s is skipped: its weights (model.onnx) were not fetched", folder);
         gh_free(folder);
     } else {
