@@ -67,18 +67,24 @@ typedef struct gh_predictor_options {
     size_t size;  /* of this struct, set by the initialiser */
     int threads;  /* that share the work of one picture; 0 (default) = the cores that the process may use */
     int selftest; /* not 0 (default): the model's self-test has to pass */
+    const char *const
+        *model_dirs;        /* folders of models where the parts of a pipeline are looked for, beside the */
+    size_t model_dir_count; /* folder that holds it; NULL and 0 (default) = only there */
 } gh_predictor_options;
 
 /* Sets every field to its default. */
 void gh_predictor_options_init(gh_predictor_options *options);
 
-/* Opens a model folder (model.json and model.onnx) or a bare .onnx file (1 x 3 x height x width float32 in, 1
- * x classes out, values 0..1, centre crop; classes are called by their numbers). `options` may be NULL. *out
- * is the caller's: gh_predictor_close. GH_NOTFOUND: nothing there; GH_FORMAT, GH_LIMIT: a broken or absurd
- * file; GH_UNSUPPORTED: an operator or task that this version does not run, named in `e`; GH_INTERNAL: the
- * self-test failed; GH_NOMEM. */
+/* Opens a model folder (model.json and model.onnx, or a pipeline that names other models) or a bare .onnx
+ * file (1 x 3 x height x width float32 in, 1 x classes out, values 0..1, centre crop; classes are called by
+ * their numbers). `options` may be NULL. *out is the caller's: gh_predictor_close. GH_NOTFOUND: nothing
+ * there; GH_FORMAT, GH_LIMIT: a broken or absurd file; GH_UNSUPPORTED: an operator or task that this version
+ * does not run, named in `e`; GH_INTERNAL: the self-test failed; GH_NOMEM. */
 GH_MUST_CHECK gh_status gh_predictor_open(gh_predictor **out, const char *path,
                                           const gh_predictor_options *options, gh_err *e);
+/* Opens one more model, with the same options: a result has the boxes of all of them, the largest first. All
+ * models are of the task "localize"; at most 16. What gh_predictor_name and its like say is of the first. */
+GH_MUST_CHECK gh_status gh_predictor_add(gh_predictor *predictor, const char *path, gh_err *e);
 /* Frees it and sets *predictor to NULL; NULL is fine. Results stay valid. */
 void gh_predictor_close(gh_predictor **predictor);
 
@@ -100,6 +106,7 @@ typedef struct gh_predict_options {
     uint64_t max_pixels; /* larger pictures are refused from their header; 0 (default) = 50 million */
     double nms;   /* localize: of two boxes that overlap (IoU) this much the weaker goes; 0 = the model's */
     int max_side; /* localize: larger pictures are scaled to this longest side, 32 to 2048; 0 = 1280 */
+    int no_emotions; /* not 0: steps of a pipeline whose key is "emotion" are left out */
 } gh_predict_options;
 
 /* Sets every field to its default. */
@@ -147,6 +154,20 @@ typedef struct gh_box_result {
  * Beyond the last: GH_ARG. */
 size_t gh_result_box_count(const gh_result *result);
 GH_MUST_CHECK gh_status gh_result_box(gh_box_result *out, const gh_result *result, size_t i);
+
+/* What the steps of a pipeline say of a box, such as the emotion of a face. */
+typedef struct gh_fact_result {
+    size_t size;       /* of this struct, set by the caller */
+    const char *key;   /* "emotion"; this and all below is borrowed from the result */
+    const char *label; /* the best one; NULL when the step's model rejects the box */
+    double score;      /* of the best one, 0..1 */
+    size_t label_count;
+    const char *const *labels; /* all of them, and their scores */
+    const double *scores;
+} gh_fact_result;
+
+/* The i-th fact of a box. Beyond the last box or fact: GH_ARG. */
+GH_MUST_CHECK gh_status gh_result_fact(gh_fact_result *out, const gh_result *result, size_t box, size_t i);
 
 /* The whole result as one JSON object, the reply of POST /classify or /localize; `file` (NULL = none) is
  * added as "file". *out is the caller's: gh_string_free. GH_NOMEM. */

@@ -7,6 +7,7 @@
 #include "tasks/preproc.h"
 #include "train/walk.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -15,14 +16,14 @@
 typedef struct values {
     const char *model;
     gh_opt_list models;
-    bool json;
+    bool json, no_emotions;
     int64_t top, limit, threads, max_side;
     double threshold, nms;
 } values;
 
 static const gh_option options[] = {
     {"model", GH_OPT_STRING, offsetof(values, model), "NAME",
-     "name, folder or .onnx file (the default model)", 0, 0},
+     "name, folder or .onnx file (the default model); of boxes also a,b", 0, 0},
     {"models", GH_OPT_LIST, offsetof(values, models), "DIR", "where names are looked up (models)", 0, 0},
     {"json", GH_OPT_FLAG, offsetof(values, json), .help = "one JSON object a line"},
     {"top", GH_OPT_INT, offsetof(values, top), "N", "labels a picture (5)", 1, 100000},
@@ -31,6 +32,7 @@ static const gh_option options[] = {
     {"nms", GH_OPT_REAL, offsetof(values, nms), "IOU", "boxes: overlap at which the weaker goes", 0, 1},
     {"max-side", GH_OPT_INT, offsetof(values, max_side), "N", "boxes: scale larger pictures to this (1280)",
      GH_LEAST_MAX_SIDE, GH_MOST_MAX_SIDE},
+    {"no-emotions", GH_OPT_FLAG, offsetof(values, no_emotions), .help = "faces without their emotions"},
     {"threads", GH_OPT_INT, offsetof(values, threads), "N", "threads a picture (all cores)", 1, 1024},
     {0},
 };
@@ -76,10 +78,14 @@ static void print_labels(const gh_result *r)
 static void print_boxes(const gh_result *r)
 {
     gh_box_result b = {.size = sizeof b};
+    gh_fact_result f = {.size = sizeof f};
     size_t i = 0;
     putchar(':');
-    for (; gh_result_box(&b, r, i) == GH_OK; i++)
+    for (; gh_result_box(&b, r, i) == GH_OK; i++) {
         printf("%s %s %.3f at %d,%d %dx%d", i ? "," : "", b.label, b.score, b.x, b.y, b.w, b.h);
+        for (size_t k = 0; gh_result_fact(&f, r, i, k) == GH_OK; k++)
+            printf(" %s %s %.3f", f.key, f.label ? f.label : "unknown", f.score);
+    }
     puts(i ? "" : " nothing reaches the threshold");
 }
 
@@ -155,16 +161,40 @@ static void predict_folder(job *j, const char *folder)
     gh_paths_free(&paths);
 }
 
+/* The part of "a,b,c" before the first comma; *at becomes the rest, or NULL at the end. */
+static gh_status next_name(char name[PATH_MAX], const char **at, gh_err *e)
+{
+    size_t len = *at ? strcspn(*at, ",") : 0;
+    if (len >= PATH_MAX)
+        return gh_fail(e, GH_ARG, "--model: the name is too long");
+    memcpy(name, *at ? *at : "", len);
+    name[len] = '\0';
+    *at = *at && (*at)[len] ? *at + len + 1 : NULL;
+    return GH_OK;
+}
+
 static gh_status open_predictor(gh_predictor **out, const values *v, gh_err *e)
 {
     gh_predictor_options o;
-    char *path = NULL;
+    char name[PATH_MAX];
+    const char *at = v->model;
     gh_predictor_options_init(&o);
     o.threads = (int)v->threads;
     o.selftest = 0; /* the server's affair; here it would double the time of one picture */
-    GH_TRY(gh_cli_model_path(&path, v->model, &v->models, e));
-    gh_status status = gh_predictor_open(out, path, &o, e);
-    gh_free(path);
+    o.model_dirs = v->models.items;
+    o.model_dir_count = v->models.count;
+    gh_status status = GH_OK;
+    do {
+        char *path = NULL;
+        status = next_name(name, &at, e);
+        if (status == GH_OK)
+            status = gh_cli_model_path(&path, v->model ? name : NULL, &v->models, e);
+        if (status == GH_OK)
+            status = *out ? gh_predictor_add(*out, path, e) : gh_predictor_open(out, path, &o, e);
+        gh_free(path);
+    } while (at && status == GH_OK);
+    if (status != GH_OK)
+        gh_predictor_close(out);
     return status;
 }
 
@@ -182,6 +212,7 @@ int gh_cmd_predict(int argc, char **argv)
     j.options.threshold = v.threshold;
     j.options.nms = v.nms;
     j.options.max_side = (int)v.max_side;
+    j.options.no_emotions = v.no_emotions;
     gh_status status = open_predictor(&j.predictor, &v, &e);
     if (status != GH_OK)
         return gh_cli_fail("predict", status, &e);

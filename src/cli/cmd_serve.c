@@ -20,7 +20,7 @@ typedef struct values {
     int64_t workers, threads, queue, connections;
     int64_t max_body, max_bytes_in_flight, max_pixels, max_work;
     int64_t deadline_ms, body_timeout_s, idle_timeout_s, drain_s;
-    bool insecure, strict;
+    bool insecure, strict, no_emotions;
 } values;
 
 #define ROW(name, type, field, arg, help, min, max)                                                          \
@@ -51,6 +51,7 @@ static const gh_option options[] = {
     ROW("token-file", GH_OPT_STRING, token_file, "FILE", "file with the token that clients must bring (off)",
         0, 0),
     ROW("insecure", GH_OPT_FLAG, insecure, NULL, "allow other addresses than loopback without a token", 0, 0),
+    ROW("no-emotions", GH_OPT_FLAG, no_emotions, NULL, "faces without their emotions", 0, 0),
     ROW("strict", GH_OPT_FLAG, strict, NULL, "exit when a model fails to load", 0, 0),
     {0},
 };
@@ -100,6 +101,7 @@ static gh_http_options http_options(const values *v)
     o.cors = v->cors && *v->cors ? v->cors : NULL;
     o.token_file = v->token_file && *v->token_file ? v->token_file : NULL;
     o.insecure = v->insecure;
+    o.no_emotions = v->no_emotions;
     return o;
 }
 

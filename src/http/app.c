@@ -90,11 +90,12 @@ gh_status gh_app_models(gh_app *app, gh_registry *models, gh_err *e)
 {
     int n = app->options.workers ? app->options.workers : gh_cpu_count();
     GH_TRY(gh_pool_new(&app->pool, app->options.threads, e));
+    GH_TRY(gh_lanes_new(&app->lanes, app->pool, e));
     app->workers = gh_calloc((size_t)n, sizeof *app->workers);
     if (!app->workers)
         return gh_fail(e, GH_NOMEM, "memory is short");
     for (; app->nworkers < n; app->nworkers++)
-        GH_TRY(gh_worker_new(&app->workers[app->nworkers], app->pool, e));
+        GH_TRY(gh_worker_new_beside(&app->workers[app->nworkers], app->lanes, e));
     atomic_store(&app->models, models);
     return gh_queue_start(app->queue, n, (void *const *)app->workers, e);
 }
@@ -108,6 +109,7 @@ void gh_app_free(gh_app **pointer)
     for (int i = 0; i < app->nworkers; i++)
         gh_worker_free(&app->workers[i]);
     gh_free(app->workers);
+    gh_lanes_free(&app->lanes);
     gh_pool_free(&app->pool);
     gh_http_metrics_free(&app->metrics);
     gh_free(app->token);

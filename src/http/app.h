@@ -14,6 +14,7 @@ typedef struct gh_app {
     char *cors, *token;      /* owned; NULL = off */
     gh_queue *queue;
     gh_pool *pool;
+    gh_lanes *lanes; /* of the pool */
     gh_worker **workers;
     int nworkers;
     _Atomic(gh_registry *) models; /* NULL while they load; borrowed */

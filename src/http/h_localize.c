@@ -14,15 +14,17 @@ static void options(gh_run_options *out, const gh_params *p)
     out->threshold = given(p, GH_P_THRESHOLD, p->threshold);
     out->nms = given(p, GH_P_NMS, p->nms);
     out->max_side = p->max_side;
+    out->no_emotions = (p->given & GH_P_EMOTIONS) && !p->emotions;
 }
 
 void gh_h_localize(gh_app *app, gh_http_request *req, gh_worker *w, gh_http_reply *reply)
 {
     static const gh_task_spec spec = {
         .task = GH_TASK_LOCALIZE,
-        .params = GH_P_MODEL | GH_P_THRESHOLD | GH_P_LIMIT | GH_P_TIMEOUT | GH_P_NMS | GH_P_MAX_SIDE,
+        .params = GH_P_MODEL | GH_P_THRESHOLD | GH_P_LIMIT | GH_P_TIMEOUT | GH_P_NMS | GH_P_MAX_SIDE |
+                  GH_P_EMOTIONS,
         .options = options,
-        .one_model = true,
+        .merges = true,
     };
     gh_task_answer(&spec, app, req, w, reply);
 }

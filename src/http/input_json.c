@@ -91,13 +91,14 @@ static gh_status read_parameter(reader *r, const char *key, const json_t *value,
     } else if (json_is_string(value)) {
         text = json_string_value(value);
         len = json_string_length(value);
+    } else if (json_is_boolean(value)) {
+        text = json_is_true(value) ? "true" : "false";
+        len = strlen(text);
     } else if (json_is_null(value)) {
         return GH_OK;
     } else {
         return gh_fail(e, GH_ARG, "\"%s\" must be a number or a text, not a JSON %s", key,
-                       json_is_boolean(value) ? "boolean"
-                       : json_is_array(value) ? "array"
-                                              : "object");
+                       json_is_array(value) ? "array" : "object");
     }
     return gh_params_set(&r->in->params, r->accepted, key, strlen(key), text, len, e);
 }

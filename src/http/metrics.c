@@ -135,8 +135,8 @@ static void write_endpoints(gh_buf *out, const gh_metrics *m, const char *(*name
 
 void gh_metrics_write(gh_buf *out, const gh_metrics *m, const char *(*name)(size_t route))
 {
-    static const char *const stages[GH_STAGE_COUNT] = {"stage=\"decode\"", "stage=\"queue\"",
-                                                       "stage=\"infer\"", "stage=\"encode\""};
+    static const char *const stages[GH_STAGE_COUNT] = {
+        "stage=\"decode\"", "stage=\"queue\"", "stage=\"infer\"", "stage=\"crops\"", "stage=\"encode\""};
     static const char *const reasons[GH_REJECT_COUNT] = {"queue_full", "bytes_in_flight", "body", "deadline"};
     write_endpoints(out, m, name);
     head(out, "gharial_stage_duration_seconds", "histogram", "Time in each stage of a picture's way.");

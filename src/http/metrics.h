@@ -8,6 +8,7 @@ typedef enum gh_stage {
     GH_STAGE_DECODE,
     GH_STAGE_QUEUE,
     GH_STAGE_INFER,
+    GH_STAGE_CROPS,
     GH_STAGE_ENCODE,
     GH_STAGE_COUNT
 } gh_stage;

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef enum kind { MODELS, WHOLE, REAL } kind;
+typedef enum kind { MODELS, WHOLE, REAL, SWITCH } kind;
 
 static const struct row {
     const char *name;
@@ -27,6 +27,7 @@ static const struct row {
     {"timeout_ms", GH_P_TIMEOUT, WHOLE, offsetof(gh_params, timeout_ms), 1, 86400000},
     {"nms", GH_P_NMS, REAL, offsetof(gh_params, nms), 0, 1},
     {"max_side", GH_P_MAX_SIDE, WHOLE, offsetof(gh_params, max_side), GH_LEAST_MAX_SIDE, GH_MOST_MAX_SIDE},
+    {"emotions", GH_P_EMOTIONS, SWITCH, offsetof(gh_params, emotions), 0, 1},
 };
 
 static const struct row *find_row(const char *name, size_t len)
@@ -88,6 +89,19 @@ static gh_status set_number(gh_params *p, const struct row *row, const char *tex
     return GH_OK;
 }
 
+static gh_status set_switch(gh_params *p, const struct row *row, const char *text, size_t len, gh_err *e)
+{
+    static const char *const words[] = {"0", "1", "false", "true"};
+    for (size_t i = 0; i < GH_COUNT(words); i++)
+        if (strlen(words[i]) == len && memcmp(words[i], text, len) == 0) {
+            *(int *)(void *)((char *)p + row->offset) = (int)i % 2;
+            return GH_OK;
+        }
+    char got[40];
+    return gh_fail(e, GH_ARG, "\"%s\" must be 0 or 1 (or false or true); got \"%s\"", row->name,
+                   shown(got, text, len));
+}
+
 /* "a,b,c": spaces around a name are dropped. */
 static gh_status set_models(gh_params *p, const char *text, size_t len, gh_err *e)
 {
@@ -124,7 +138,12 @@ gh_status gh_params_set(gh_params *p, unsigned accepted, const char *name, size_
     const struct row *row = find_row(name, name_len);
     if (!row || !(row->flag & accepted) || len == 0)
         return GH_OK;
-    GH_TRY(row->kind == MODELS ? set_models(p, text, len, e) : set_number(p, row, text, len, e));
+    if (row->kind == MODELS)
+        GH_TRY(set_models(p, text, len, e));
+    else if (row->kind == SWITCH)
+        GH_TRY(set_switch(p, row, text, len, e));
+    else
+        GH_TRY(set_number(p, row, text, len, e));
     p->given |= row->flag;
     return GH_OK;
 }

@@ -18,6 +18,7 @@ enum {
     GH_P_TIMEOUT = 1 << 4,
     GH_P_NMS = 1 << 5,
     GH_P_MAX_SIDE = 1 << 6,
+    GH_P_EMOTIONS = 1 << 7,
 };
 
 typedef struct gh_params {
@@ -25,6 +26,7 @@ typedef struct gh_params {
     char models[GH_MAX_MODELS][65];
     int nmodels; /* 0 = the default model */
     int top, limit, timeout_ms, max_side;
+    int emotions; /* 0 or 1 */
     double threshold, nms;
 } gh_params;
 

@@ -4,6 +4,7 @@
 
 #include "base/cpu.h"
 
+#include <stdio.h>
 #include <string.h>
 
 typedef struct answer {
@@ -15,7 +16,8 @@ typedef struct answer {
     gh_run_options options;
     gh_model *models[GH_MAX_MODELS]; /* references */
     int nmodels;
-    double decode_ms, infer_ms; /* sums over all pictures */
+    double decode_ms, infer_ms, crops_ms; /* sums over all pictures */
+    bool has_crops;
 } answer;
 
 uint64_t gh_task_deadline_ms(const gh_app *app, const gh_http_request *req)
@@ -63,9 +65,6 @@ static gh_status add_model(answer *a, const char *name, gh_err *e)
 static gh_status find_models(answer *a, gh_err *e)
 {
     const gh_params *p = &a->input.params;
-    if (p->nmodels > 1 && a->spec->one_model)
-        return gh_fail(e, GH_ARG, "\"model\" names %d models; the task %s takes one at a time", p->nmodels,
-                       gh_task_name(a->spec->task));
     if (p->nmodels == 0)
         return add_model(a, NULL, e);
     for (int i = 0; i < p->nmodels; i++)
@@ -73,22 +72,31 @@ static gh_status find_models(answer *a, gh_err *e)
     return GH_OK;
 }
 
-/* Appends the reply of one picture through one model. */
-static gh_status run_model(gh_buf *out, answer *a, const gh_picture *picture, gh_model *model, gh_err *e)
+static void count(answer *a, const gh_result *result)
 {
-    gh_result *result = NULL;
-    GH_TRY(check_deadline(a, e));
-    gh_status status = gh_run(&result, a->worker, model, picture->data, picture->len, &a->app->options.limits,
-                              &a->options, e);
-    if (status != GH_OK)
-        return status;
     double decode = result->decode_ms + result->preproc_ms;
     a->decode_ms += decode;
     a->infer_ms += result->infer_ms;
     gh_metrics_stage(a->app->metrics, GH_STAGE_DECODE, decode);
     gh_metrics_stage(a->app->metrics, GH_STAGE_INFER, result->infer_ms);
     gh_metrics_pixels(a->app->metrics, (double)result->width * result->height);
-    status = check_deadline(a, e);
+    if (result->has_crops) {
+        a->has_crops = true;
+        a->crops_ms += result->crops_ms;
+        gh_metrics_stage(a->app->metrics, GH_STAGE_CROPS, result->crops_ms);
+    }
+}
+
+/* Appends the reply of one picture through one model, or through several that merge. */
+static gh_status run_models(gh_buf *out, answer *a, const gh_picture *picture, gh_model *const *models, int n,
+                            gh_err *e)
+{
+    gh_result *result = NULL;
+    GH_TRY(check_deadline(a, e));
+    GH_TRY(gh_run_merged(&result, a->worker, models, (size_t)n, picture->data, picture->len,
+                         &a->app->options.limits, &a->options, e));
+    count(a, result);
+    gh_status status = check_deadline(a, e);
     if (status == GH_OK)
         status = gh_result_json(out, result, a->req->queue_ms, NULL, e);
     gh_result_free(&result);
@@ -100,14 +108,14 @@ static gh_status run_picture(gh_buf *out, answer *a, const gh_picture *picture, 
 {
     if (picture->fault.status != GH_OK)
         return gh_fail(e, picture->fault.status, "%s", picture->fault.text);
-    if (a->nmodels == 1)
-        return run_model(out, a, picture, a->models[0], e);
+    if (a->nmodels == 1 || a->spec->merges)
+        return run_models(out, a, picture, a->models, a->nmodels, e);
     gh_status status = GH_OK;
     gh_worker_share(a->worker);
     gh_buf_str(out, "{\"results\":[");
     for (int i = 0; i < a->nmodels && status == GH_OK; i++) {
         gh_buf_str(out, i ? "," : "");
-        status = run_model(out, a, picture, a->models[i], e);
+        status = run_models(out, a, picture, &a->models[i], 1, e);
     }
     gh_buf_str(out, "]}");
     gh_worker_unshare(a->worker);
@@ -139,6 +147,8 @@ static gh_status fill_reply(gh_http_reply *reply, answer *a, gh_err *e)
     lower_deadline(a);
     GH_TRY(find_models(a, e));
     a->spec->options(&a->options, &a->input.params);
+    a->options.no_emotions |= a->app->options.no_emotions;
+    a->options.deadline_ns = a->req->deadline_ns;
     if (a->input.batch)
         run_batch(&reply->body, a);
     else
@@ -149,14 +159,23 @@ static gh_status fill_reply(gh_http_reply *reply, answer *a, gh_err *e)
     return GH_OK;
 }
 
+/* "infer" is the network, of a pipeline its detector; "crops" all further steps. */
+static void add_timing(gh_http_reply *reply, const answer *a)
+{
+    char crops[40] = "";
+    if (a->has_crops)
+        snprintf(crops, sizeof crops, ", crops;dur=%.3f", a->crops_ms);
+    gh_reply_header(reply, "Server-Timing", "decode;dur=%.3f, queue;dur=%.3f, infer;dur=%.3f%s", a->decode_ms,
+                    a->req->queue_ms, a->infer_ms, crops);
+}
+
 void gh_task_answer(const gh_task_spec *spec, gh_app *app, gh_http_request *req, gh_worker *w,
                     gh_http_reply *reply)
 {
     answer a = {.spec = spec, .app = app, .req = req, .worker = w};
     gh_err e = {0};
     if (fill_reply(reply, &a, &e) == GH_OK)
-        gh_reply_header(reply, "Server-Timing", "decode;dur=%.3f, queue;dur=%.3f, infer;dur=%.3f",
-                        a.decode_ms, req->queue_ms, a.infer_ms);
+        add_timing(reply, &a);
     else
         gh_reply_error(reply, req, &e);
     for (int i = 0; i < a.nmodels; i++)

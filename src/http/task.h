@@ -9,7 +9,7 @@
 typedef struct gh_task_spec {
     gh_task task;
     unsigned params; /* GH_P_* that the endpoint takes */
-    bool one_model;  /* a request may not name several */
+    bool merges;     /* several models give one reply */
     void (*options)(gh_run_options *out, const gh_params *params);
 } gh_task_spec;
 

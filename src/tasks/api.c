@@ -7,8 +7,14 @@
 
 #include <string.h>
 
+#define MAX_MODELS 16
+
 struct gh_predictor {
-    gh_model *model;
+    gh_model *models[MAX_MODELS];
+    size_t nmodels;
+    char **dirs; /* copies of the options' model_dirs */
+    size_t ndirs;
+    bool selftest;
     gh_pool *pool;
     gh_worker *worker;
 };
@@ -42,6 +48,26 @@ static gh_status take_options(void *ours, size_t size, const void *given, gh_err
     return GH_OK;
 }
 
+static gh_status copy_dirs(gh_predictor *p, const gh_predictor_options *o, gh_err *e)
+{
+    if (!o->model_dirs || !o->model_dir_count)
+        return GH_OK;
+    if (!(p->dirs = gh_calloc(o->model_dir_count, sizeof *p->dirs)))
+        return gh_fail(e, GH_NOMEM, "memory ran out at a predictor");
+    for (; p->ndirs < o->model_dir_count; p->ndirs++)
+        if (!(p->dirs[p->ndirs] = gh_strdup(o->model_dirs[p->ndirs])))
+            return gh_fail(e, GH_NOMEM, "memory ran out at a predictor");
+    return GH_OK;
+}
+
+static gh_status open_model(gh_predictor *p, const char *path, gh_err *e)
+{
+    GH_TRY(gh_model_open_among(&p->models[p->nmodels], path, (const char *const *)p->dirs, p->ndirs,
+                               p->selftest, e));
+    p->nmodels++;
+    return GH_OK;
+}
+
 gh_status gh_predictor_open(gh_predictor **out, const char *path, const gh_predictor_options *options,
                             gh_err *e)
 {
@@ -54,7 +80,10 @@ gh_status gh_predictor_open(gh_predictor **out, const char *path, const gh_predi
     gh_predictor *p = gh_calloc(1, sizeof *p);
     if (!p)
         return gh_fail(e, GH_NOMEM, "memory ran out at a predictor");
-    gh_status status = gh_model_open(&p->model, path, o.selftest != 0, e);
+    p->selftest = o.selftest != 0;
+    gh_status status = copy_dirs(p, &o, e);
+    if (status == GH_OK)
+        status = open_model(p, path, e);
     if (status == GH_OK)
         status = gh_pool_new(&p->pool, o.threads, e);
     if (status == GH_OK)
@@ -73,39 +102,63 @@ void gh_predictor_close(gh_predictor **predictor)
         return;
     gh_worker_free(&p->worker);
     gh_pool_free(&p->pool);
-    gh_model_put(&p->model);
+    for (size_t i = 0; i < p->nmodels; i++)
+        gh_model_put(&p->models[i]);
+    for (size_t i = 0; i < p->ndirs; i++)
+        gh_free(p->dirs[i]);
+    gh_free(p->dirs);
     gh_free(p);
     *predictor = NULL;
 }
 
+gh_status gh_predictor_add(gh_predictor *p, const char *path, gh_err *e)
+{
+    if (!path || p->nmodels == MAX_MODELS)
+        return gh_fail(e, GH_ARG,
+                       "path is %s and there are %zu models; a path and up to %d models are accepted",
+                       path ? path : "NULL", p->nmodels, MAX_MODELS);
+    GH_TRY(open_model(p, path, e));
+    for (size_t i = 0; i < p->nmodels; i++) {
+        const gh_model *m = p->models[i];
+        if (m->manifest->task == GH_TASK_LOCALIZE)
+            continue;
+        gh_status status =
+            gh_fail(e, GH_ARG, "the model %s is for the task %s; only those for localize go together",
+                    m->name, gh_task_name(m->manifest->task));
+        gh_model_put(&p->models[--p->nmodels]);
+        return status;
+    }
+    return GH_OK;
+}
+
 const char *gh_predictor_name(const gh_predictor *predictor)
 {
-    return predictor->model->manifest->name;
+    return predictor->models[0]->manifest->name;
 }
 
 const char *gh_predictor_version(const gh_predictor *predictor)
 {
-    return predictor->model->manifest->version;
+    return predictor->models[0]->manifest->version;
 }
 
 const char *gh_predictor_task(const gh_predictor *predictor)
 {
-    return gh_task_name(predictor->model->manifest->task);
+    return gh_task_name(predictor->models[0]->manifest->task);
 }
 
 const char *gh_predictor_manifest(const gh_predictor *predictor)
 {
-    return predictor->model->manifest->json;
+    return predictor->models[0]->manifest->json;
 }
 
 size_t gh_predictor_class_count(const gh_predictor *predictor)
 {
-    return predictor->model->manifest->nlabels;
+    return predictor->models[0]->manifest->nlabels;
 }
 
 const char *gh_predictor_class_label(const gh_predictor *predictor, int index)
 {
-    const gh_manifest *m = predictor->model->manifest;
+    const gh_manifest *m = predictor->models[0]->manifest;
     return index >= 0 && (size_t)index < m->nlabels ? m->labels[index] : NULL;
 }
 
@@ -126,9 +179,14 @@ gh_status gh_predictor_run(gh_result **out, gh_predictor *predictor, const void 
     gh_image_limits limits = gh_image_limits_default();
     if (o.max_pixels)
         limits.max_pixels = o.max_pixels;
-    const gh_run_options run = {
-        .top = o.top, .limit = o.limit, .threshold = o.threshold, .nms = o.nms, .max_side = o.max_side};
-    return gh_run(out, predictor->worker, predictor->model, data, len, &limits, &run, e);
+    const gh_run_options run = {.top = o.top,
+                                .limit = o.limit,
+                                .threshold = o.threshold,
+                                .nms = o.nms,
+                                .max_side = o.max_side,
+                                .no_emotions = o.no_emotions != 0};
+    return gh_run_merged(out, predictor->worker, predictor->models, predictor->nmodels, data, len, &limits,
+                         &run, e);
 }
 
 int gh_result_width(const gh_result *result)
@@ -190,6 +248,20 @@ gh_status gh_result_box(gh_box_result *out, const gh_result *result, size_t i)
     out->h = b->h;
     out->landmark_count = b->nlandmarks;
     memcpy(out->landmarks, b->landmarks, sizeof out->landmarks);
+    return GH_OK;
+}
+
+gh_status gh_result_fact(gh_fact_result *out, const gh_result *result, size_t box, size_t i)
+{
+    if (box >= result->nobjects || out->size < sizeof *out || i >= (size_t)result->objects[box].nfacts)
+        return GH_ARG;
+    const gh_fact *f = &result->objects[box].facts[i];
+    out->key = f->key;
+    out->label = f->best < 0 ? NULL : f->labels[f->best];
+    out->score = f->best < 0 ? 0 : f->scores[f->best];
+    out->label_count = f->nlabels;
+    out->labels = (const char *const *)f->labels;
+    out->scores = f->scores;
     return GH_OK;
 }
 

@@ -111,7 +111,8 @@ static gh_status find_on_disk(gh_model **out, const void *context, const char *n
     gh_status status = GH_OK;
     if (!found)
         status =
-            gh_fail(e, GH_NOTFOUND, "it needs the model '%s', which is not among the models beside it; is it fetched?", name);
+            gh_fail(e, GH_NOTFOUND,
+                    "it needs the model '%s', which is not among the models beside it; is it fetched?", name);
     else if (gh_scan_is_pipeline(found))
         status = gh_fail(e, GH_FORMAT, "it needs '%s', which is a pipeline itself; it takes single networks",
                          name);
