@@ -3,18 +3,16 @@
 #include "unit/suites.h"
 
 #include "base/mem.h"
-#include "engine/onnx.h"
 #include "tasks/run.h"
+#include "unit/red.h"
 #include "unit/tiny.h"
 
 #include <jansson.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define CELL 4
-#define TAPS (3 * CELL * CELL)
+#define CELL RED_CELL
 
 static gh_model *m;
 static gh_worker *w;
@@ -22,54 +20,11 @@ static gh_result *r;
 static gh_buf picture;
 static gh_err e;
 
-/* A convolution of `channels` outputs by cells; red counts `red` a cell. */
-static uint32_t cells(gh_graph *g, uint32_t x, const char *name, int channels, float red, float bias)
-{
-    float *weights = NULL, *biases = NULL;
-    char text[40];
-    snprintf(text, sizeof text, "%s.w", name);
-    uint32_t wv = gh_graph_const_f32(g, text, gh_shape_of(4, (int64_t[]){channels, 3, CELL, CELL}), &weights);
-    snprintf(text, sizeof text, "%s.b", name);
-    uint32_t bv = gh_graph_const_f32(g, text, gh_shape_of(1, (int64_t[]){channels}), &biases);
-    for (int i = 0; i < channels * TAPS; i++)
-        weights[i] = i % TAPS < CELL * CELL ? red / (CELL * CELL) : 0;
-    for (int i = 0; i < channels; i++)
-        biases[i] = bias;
-    uint32_t y = gh_graph_op(g, "Conv", name, (uint32_t[]){x, wv, bv}, 3);
-    gh_graph_set_ints(g, y, "strides", (int64_t[]){CELL, CELL}, 2);
-    return y;
-}
-
-static void write_network(const char *name)
-{
-    gh_graph *g = NULL;
-    ck_assert_int_eq(gh_graph_new(&g, &e), GH_OK);
-    uint32_t x = gh_graph_input(g, "x", GH_F32, gh_shape_of(4, (int64_t[]){10, 3, 32, 32}));
-    uint32_t red = cells(g, x, "red", 1, 8, -4);
-    gh_graph_output(g, gh_graph_op(g, "Sigmoid", "heat", &red, 1));
-    gh_graph_output(g, cells(g, x, "size", 2, 0, logf(2)));
-    gh_graph_output(g, cells(g, x, "offset", 2, 0, 0));
-    ck_assert_msg(gh_onnx_write(g, tiny_path(name), &e) == GH_OK, "%s", e.text);
-    gh_graph_free(&g);
-}
-
-static void write_manifest(const char *output, const char *input)
-{
-    char text[700];
-    snprintf(text, sizeof text,
-             "{\"name\": \"red\", \"version\": \"1\", \"task\": \"localize\", \"labels\": [\"red\"],\n"
-             " \"threshold\": 0.5, \"output\": \"%s\", \"input\": {\"width\": 64, \"height\": 32,\n"
-             " \"mean\": 0, \"scale\": 0.00392156863, %s}}",
-             output, input);
-    tiny_text("red/model.json", text);
-}
-
 static void setup(void)
 {
     e = (gh_err){0};
     tiny_setup();
-    write_manifest("centernet", "\"fit\": \"stretch\", \"stride\": 32");
-    write_network("red/model.onnx");
+    red_model();
 }
 
 static void open_model(void)
@@ -209,7 +164,7 @@ static const struct {
 
 START_TEST(test_what_does_not_fit_is_told)
 {
-    write_manifest(unfit[_i].output, unfit[_i].input);
+    red_manifest(unfit[_i].output, unfit[_i].input, "");
     ck_assert_int_ne(gh_model_open(&m, tiny_path("red"), true, &e), GH_OK);
     ck_assert_msg(strstr(e.text, unfit[_i].says) != NULL, "%s", e.text);
 }

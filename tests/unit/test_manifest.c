@@ -151,7 +151,7 @@ static const struct {
     {GOOD ", \"colours\": [[1, 2, 3]]}", "\"colours\" has 1 entries for 2 labels"},
     {GOOD ", \"colours\": [[1, 2, 256], [0, 0, 0]]}", "\"colours\" is a list of 3"},
     {GOOD ", \"pipeline\": []}", "\"pipeline\" is a list of 0"},
-    {GOOD ", \"pipeline\": [\"a\", \"b c\"]}", "\"pipeline\" is the text \"b c\""},
+    {GOOD ", \"pipeline\": {\"detector\": \"b c\"}}", "\"pipeline.detector\" is the text \"b c\""},
     {GOOD ", \"source\": \"x\"}", "\"source\" is the text \"x\"; it takes an object"},
 };
 
@@ -240,10 +240,13 @@ END_TEST
 START_TEST(test_pipelines_need_no_input)
 {
     ck_assert_msg(parse("{\"name\": \"faces\", \"version\": \"1\", \"task\": \"localize\", \"pipeline\": "
-                        "[\"a\", \"b\"]}") == GH_OK,
+                        "{\"detector\": \"a\", \"steps\": [{\"model\": \"b\", \"key\": \"c\", "
+                        "\"align\": true}]}}") == GH_OK,
                   "%s", e.text);
-    ck_assert_uint_eq(m->nsteps, 2);
-    ck_assert_str_eq(m->steps[1], "b");
+    ck_assert_str_eq(m->detector, "a");
+    ck_assert_uint_eq(m->nsteps, 1);
+    ck_assert_str_eq(m->steps[0].model, "b");
+    ck_assert(m->steps[0].crop.align && !m->steps[0].crop.square && m->steps[0].crop.margin == 0);
 }
 END_TEST
 

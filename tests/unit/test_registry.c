@@ -215,7 +215,9 @@ static const struct {
     {", \"dark\"", "", "model.json has 3 labels", GH_FORMAT},
     {"\"classify\"", "\"segment\"", "has task segment", GH_UNSUPPORTED},
     {"\"softmax\"", "\"anchors\"", "takes the decoders", GH_UNSUPPORTED},
-    {"\"version\"", "\"pipeline\": [\"x\"], \"version\"", "is a pipeline", GH_UNSUPPORTED},
+    {"\"version\"",
+     "\"pipeline\": {\"detector\": \"x\", \"steps\": [{\"model\": \"y\", \"key\": \"z\"}]}, \"version\"",
+     "a pipeline has the task localize", GH_FORMAT},
 };
 
 /* A manifest that does not fit the network, or asks for what this version does not do, fails at load. */
