@@ -269,7 +269,7 @@ gh_status gh_model_open_among(gh_model **out, const char *path, const char *cons
     if (!S_ISDIR(st.st_mode))
         return open_file(out, path, with_selftest, e);
     if (gh_model_is_head(path))
-        return gh_model_open_lone_head(out, path, with_selftest, e);
+        return gh_model_open_lone_head(out, path, dirs, ndirs, with_selftest, e);
     if (gh_scan_is_pipeline(path))
         return gh_model_open_lone_pipeline(out, path, dirs, ndirs, with_selftest, e);
     return gh_model_open_tapped(out, path, NULL, 0, with_selftest, e);

@@ -153,13 +153,18 @@ gh_status gh_model_open_head(gh_model **out, const char *folder, gh_model *body,
     return status;
 }
 
-/* The folder beside this one whose model.onnx the manifest names; a new string, or NULL. */
-static char *find_body(const char *folder, const char *hash)
+/* The folder beside this one, or below one of `dirs`, whose model.onnx the manifest names; a new string, or
+ * NULL. */
+static char *find_body(const char *folder, const char *hash, const char *const *dirs, size_t ndirs)
 {
-    char **folders = NULL, *found = NULL, text[GH_HASH_TEXT];
-    size_t count = 0;
+    char *found = NULL, text[GH_HASH_TEXT];
     char *parent = gh_path_join(folder, "..");
-    if (parent && gh_scan_models(&folders, &count, (const char *const[]){parent}, 1, NULL) == GH_OK) {
+    for (size_t d = 0; parent && d <= ndirs && !found; d++) {
+        char **folders = NULL;
+        size_t count = 0;
+        if (gh_scan_models(&folders, &count, d ? &dirs[d - 1] : (const char *const[]){parent}, 1, NULL) !=
+            GH_OK)
+            continue;
         for (size_t i = 0; i < count && !found; i++)
             if (!gh_model_is_head(folders[i]) && gh_model_file_hash(text, folders[i]) &&
                 strcmp(text, hash) == 0)
@@ -170,12 +175,13 @@ static char *find_body(const char *folder, const char *hash)
     return found;
 }
 
-gh_status gh_model_open_lone_head(gh_model **out, const char *folder, bool with_selftest, gh_err *e)
+gh_status gh_model_open_lone_head(gh_model **out, const char *folder, const char *const *dirs, size_t ndirs,
+                                  bool with_selftest, gh_err *e)
 {
     gh_manifest *m = NULL;
     gh_model *body = NULL;
     GH_TRY(gh_manifest_read(&m, folder, e));
-    char *where = m->body && m->cut ? find_body(folder, m->body) : NULL;
+    char *where = m->body && m->cut ? find_body(folder, m->body, dirs, ndirs) : NULL;
     gh_status status = GH_OK;
     if (!where)
         status = gh_fail(e, GH_NOTFOUND,

@@ -20,8 +20,9 @@ GH_MUST_CHECK gh_status gh_manifest_guess(gh_manifest **out, const char *path, g
 GH_MUST_CHECK gh_status gh_model_selftest(gh_model *model, gh_err *e);
 /* True for a folder with head.onnx and no model.onnx. */
 bool gh_model_is_head(const char *folder);
-/* A head whose body is looked for among the folders beside it. */
-GH_MUST_CHECK gh_status gh_model_open_lone_head(gh_model **out, const char *folder, bool selftest, gh_err *e);
+/* A head whose body is looked for among the folders beside it, then below each of `dirs`. */
+GH_MUST_CHECK gh_status gh_model_open_lone_head(gh_model **out, const char *folder, const char *const *dirs,
+                                                size_t ndirs, bool selftest, gh_err *e);
 /* Gives a new reference to the model of that name; used for the parts of pipelines. */
 typedef gh_status (*gh_part_fn)(gh_model **out, const void *context, const char *name, gh_err *e);
 /* A pipeline's folder; its parts come from `find`. */

@@ -29,7 +29,7 @@ typedef struct gh_model {
  * its self-test must pass. A head stored alone (head.onnx) finds its body, and a pipeline its parts,
  * among the folders beside it. The caller owns one reference. */
 GH_MUST_CHECK gh_status gh_model_open(gh_model **out, const char *path, bool selftest, gh_err *e);
-/* The same; the parts of a pipeline are looked for below each of `dirs`, too. */
+/* The same; the body of a head and the parts of a pipeline are looked for below each of `dirs`, too. */
 GH_MUST_CHECK gh_status gh_model_open_among(gh_model **out, const char *path, const char *const *dirs,
                                             size_t ndirs, bool selftest, gh_err *e);
 /* A model folder with further outputs, the values `taps` of its network; a tap that is not there is

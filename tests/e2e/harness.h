@@ -43,6 +43,8 @@ int run_binary(gh_buf *out, gh_buf *err, const char *const *args);
 const gh_buf *photo(const char *name);
 /* A photo as JPEG, as a camera held that way would store it: EXIF orientation 1 to 8. */
 void photo_turned(gh_buf *out, const char *name, int orientation);
+/* Makes the folder and writes eight square pieces of the photo there, as JPEG files: a class to train on. */
+void photo_pieces(const char *folder, const char *name);
 void add_base64(gh_buf *out, const void *data, size_t len);
 /* A multipart part with the boundary "b"; `end_parts` closes the body. */
 void add_part(gh_buf *out, const char *name, const void *data, size_t len);
@@ -64,6 +66,7 @@ Suite *suite_api(void);
 Suite *suite_commands(void);
 Suite *suite_example(void);
 Suite *suite_train(void);
+Suite *suite_pipeline(void);
 /* Sends soak_requests requests and looks at the server's memory. */
 Suite *suite_soak(void);
 extern int soak_requests;

@@ -129,3 +129,36 @@ const char *first_label(const json_t *o)
     snprintf(label, sizeof label, "%s", text ? text : "");
     return label;
 }
+
+/* A square piece of the photo as a JPEG file. */
+static void write_piece(const gh_image *image, int x, int y, int side, const char *path)
+{
+    gh_image *piece = NULL;
+    gh_buf jpeg = {0};
+    gh_err e = {0};
+    ck_assert_int_eq(gh_image_new(&piece, side, side, &e), GH_OK);
+    for (int row = 0; row < side; row++)
+        memcpy(piece->pixels + (size_t)row * (size_t)side * 3,
+               image->pixels + ((size_t)(y + row) * (size_t)image->width + (size_t)x) * 3, (size_t)side * 3);
+    ck_assert_int_eq(gh_jpeg_encode_rgb(&jpeg, piece->pixels, side, side, 90, &e), GH_OK);
+    ck_assert_msg(gh_file_write(path, jpeg.data, jpeg.len, &e) == GH_OK, "%s", e.text);
+    gh_buf_free(&jpeg);
+    gh_image_free(&piece);
+}
+
+void photo_pieces(const char *folder, const char *name)
+{
+    gh_image_info info;
+    gh_image *image = NULL;
+    gh_err e = {0};
+    char path[256];
+    const gh_buf *bytes = photo(name);
+    ck_assert_int_eq(gh_image_probe(&info, bytes->data, bytes->len, NULL, &e), GH_OK);
+    ck_assert_int_eq(gh_image_decode(&image, bytes->data, bytes->len, &info, 0, 0, &e), GH_OK);
+    ck_assert_int_eq(gh_dir_make(folder, &e), GH_OK);
+    for (int i = 0; i < 8; i++) {
+        snprintf(path, sizeof path, "%s/%d.jpg", folder, i);
+        write_piece(image, 10 + 20 * i, 5 + 10 * i, 200, path);
+    }
+    gh_image_free(&image);
+}

@@ -3,15 +3,12 @@
 #include "e2e/harness.h"
 
 #include "base/file.h"
-#include "image/image.h"
 
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#define A_CLASS 8
 
 static char dir[64];
 static server s;
@@ -26,48 +23,14 @@ static const char *path_of(const char *name)
     return path;
 }
 
-/* A square piece of the photo as a JPEG file. */
-static void write_piece(const gh_image *photo, int x, int y, int side, const char *name)
-{
-    gh_image *piece = NULL;
-    gh_buf jpeg = {0};
-    gh_err e = {0};
-    ck_assert_int_eq(gh_image_new(&piece, side, side, &e), GH_OK);
-    for (int row = 0; row < side; row++)
-        memcpy(piece->pixels + (size_t)row * side * 3,
-               photo->pixels + ((size_t)(y + row) * photo->width + x) * 3, (size_t)side * 3);
-    ck_assert_int_eq(gh_jpeg_encode_rgb(&jpeg, piece->pixels, side, side, 90, &e), GH_OK);
-    ck_assert_msg(gh_file_write(path_of(name), jpeg.data, jpeg.len, &e) == GH_OK, "%s", e.text);
-    gh_buf_free(&jpeg);
-    gh_image_free(&piece);
-}
-
-static void write_class(const char *class, const char *file)
-{
-    gh_image_info info;
-    gh_image *image = NULL;
-    gh_err e = {0};
-    char name[64];
-    const gh_buf *bytes = photo(file);
-    ck_assert_int_eq(gh_image_probe(&info, bytes->data, bytes->len, NULL, &e), GH_OK);
-    ck_assert_int_eq(gh_image_decode(&image, bytes->data, bytes->len, &info, 0, 0, &e), GH_OK);
-    snprintf(name, sizeof name, "photos/%s", class);
-    ck_assert_int_eq(gh_dir_make(path_of(name), &e), GH_OK);
-    for (int i = 0; i < A_CLASS; i++) {
-        snprintf(name, sizeof name, "photos/%s/%d.jpg", class, i);
-        write_piece(image, 10 + 20 * i, 5 + 10 * i, 200, name);
-    }
-    gh_image_free(&image);
-}
-
 static void setup(void)
 {
     gh_err e = {0};
     strcpy(dir, "/tmp/gharial-train-XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(dir));
     ck_assert_int_eq(gh_dir_make(path_of("models"), &e), GH_OK);
-    write_class("cat", "chelsea.png");
-    write_class("cup", "coffee.png");
+    photo_pieces(path_of("photos/cat"), "chelsea.png");
+    photo_pieces(path_of("photos/cup"), "coffee.png");
 }
 
 static void teardown(void)
