@@ -136,7 +136,7 @@ ADDRESS := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omi
 JOBS     = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 
 .PHONY: unit check check-inputs check-run check-asan check-tsan check-valgrind
-unit: $(BUILD)/unit photos
+unit: $(BUILD)/unit photos test-models
 	$(BUILD)/unit
 
 check: check-inputs
@@ -147,6 +147,7 @@ check: check-inputs
 check-inputs: deps-test
 	$(MAKE) $(JOBS) all
 	$(MAKE) models
+	$(MAKE) test-models
 	$(MAKE) photos
 	$(MAKE) vectors
 
@@ -186,7 +187,11 @@ fuzz: $(FUZZERS:%=$(BUILD)/fuzz_%)
 	done
 
 # ---- models, photos, serving, measuring ----
-.PHONY: models photos vectors serve bench
+.PHONY: models test-models photos vectors serve bench
+# Models that are optional for users, but tested.
+test-models: $(BUILD)/gharial
+	$(Q)GHARIAL=$(BUILD)/gharial sh models/fetch.sh faces-detector faces-fast
+
 models: $(BUILD)/gharial
 	$(Q)GHARIAL=$(BUILD)/gharial sh models/fetch.sh $(MODELS)
 
@@ -200,6 +205,7 @@ vectors:
 serve: deps
 	$(MAKE) $(JOBS) all
 	$(MAKE) models
+	$(MAKE) test-models
 	$(MAKE) photos
 	$(BUILD)/gharial serve --models models
 

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "engine/net.h"
 #include "import/arch.h"
 
 #include <math.h>
@@ -97,6 +98,45 @@ static const plan plans[] = {
     {"efficientnet-lite3", {24, 32, 48, 96, 136, 232, 384}, {1, 3, 3, 5, 5, 6, 1}, 280},
     {"efficientnet-lite4", {24, 32, 56, 112, 160, 272, 448}, {1, 4, 4, 6, 6, 8, 1}, 300},
 };
+
+/* The modules of RetinaFace, written out: a pair of names, channels out and in, side of the kernel. */
+static void make_retinaface(void)
+{
+    static const int body[3][7] = {{8, 16, 32, 32, 64, 64}, {128, 128, 128, 128, 128, 128}, {256, 256}};
+    static const int levels[3] = {64, 128, 256};
+    char module[40], a[64], b[64];
+    int in = 3;
+#define ADD(out, inputs, kernel, at, ...)                                                                    \
+    (snprintf(module, sizeof module, __VA_ARGS__), snprintf(a, sizeof a, "%s.%d", module, at),               \
+     snprintf(b, sizeof b, "%s.%d", module, (at) + 1), add_conv(a, b, out, inputs, kernel))
+    for (int s = 0; s < 3; s++)
+        for (int k = 0; body[s][k]; in = body[s][k++]) {
+            if (in == 3) {
+                ADD(8, 3, 3, 0, "body.stage1.0");
+                continue;
+            }
+            ADD(in, 1, 3, 0, "body.stage%d.%d", s + 1, k);
+            ADD(body[s][k], in, 1, 3, "body.stage%d.%d", s + 1, k);
+        }
+    for (int i = 0; i < 3; i++) {
+        ADD(64, levels[i], 1, 0, "fpn.output%d", i + 1);
+        if (i < 2)
+            ADD(64, 64, 3, 0, "fpn.merge%d", i + 1);
+        ADD(32, 64, 3, 0, "ssh%d.conv3X3", i + 1);
+        ADD(16, 64, 3, 0, "ssh%d.conv5X5_1", i + 1);
+        ADD(16, 16, 3, 0, "ssh%d.conv5X5_2", i + 1);
+        ADD(16, 16, 3, 0, "ssh%d.conv7X7_2", i + 1);
+        ADD(16, 16, 3, 0, "ssh%d.conv7x7_3", i + 1);
+        for (int h = 0; h < 3; h++) {
+            static const char *const heads[] = {"ClassHead", "BboxHead", "LandmarkHead"};
+            static const int numbers[] = {4, 8, 20};
+            snprintf(a, sizeof a, "%s.%d.conv1x1", heads[h], i);
+            add(a, "weight", &WEIGHT, 4, (int64_t[]){numbers[h], 64, 1, 1});
+            add(a, "bias", &BETA, 1, (int64_t[]){numbers[h]});
+        }
+    }
+#undef ADD
+}
 
 static void make_tensors(const plan *p)
 {
@@ -202,6 +242,41 @@ START_TEST(test_variants)
 }
 END_TEST
 
+/* Strides 8, 16 and 32 of any size: 2 anchors a cell. */
+START_TEST(test_retinaface)
+{
+    static const char *const names_out[] = {"boxes", "scores", "landmarks"};
+    static const int64_t numbers[] = {4, 2, 10};
+    gh_net *net = NULL;
+    make_retinaface();
+    ck_assert_uint_eq(count, 300); /* as many as the published checkpoint has */
+    ck_assert_msg(build("retinaface-mobilenet0.25") == GH_OK, "%s", e.text);
+    assert_window("body.stage1.0", 3, 2, 1, 1, 1);
+    assert_window("body.stage1.1", 3, 1, 1, 1, 8);
+    assert_window("body.stage1.2", 3, 2, 1, 1, 16);
+    assert_window("body.stage1.3", 3, 1, 1, 1, 32);
+    assert_window("body.stage2.0", 3, 2, 1, 1, 64);
+    assert_window("body.stage3.1.3", 1, 1, 0, 0, 1);
+    const gh_node *w = node("ssh2.conv5X5_1");
+    ck_assert_float_eq(gh_node_float(node("ssh2.conv5X5_1/leaky"), "alpha", 0), 0.1f);
+    ck_assert_float_eq(((const float *)g->values[w->inputs[1]].data)[0],
+                       (float)(WEIGHT * (GAMMA / sqrt(VARIANCE + 1e-5))));
+    ck_assert_int_eq(gh_net_from_graph(&net, &g, GH_PASS_ALL, &e), GH_OK);
+    const gh_shape in = {4, {1, 3, 96, 160}};
+    for (size_t i = 0; i < 3; i++) {
+        gh_tensor out;
+        ck_assert_str_eq(gh_net_output(net, i)->name, names_out[i]);
+        ck_assert_msg(gh_net_output_for(&out, net, i, &in, &e) == GH_OK, "%s", e.text);
+        ck_assert(
+            gh_shape_equal(&out.shape, &(gh_shape){3, {1, 2 * (12 * 20 + 6 * 10 + 3 * 5), numbers[i]}}));
+    }
+    gh_net_free(&net);
+    names[0][0] = 'B';
+    ck_assert_int_eq(build("retinaface-mobilenet0.25"), GH_FORMAT);
+    ck_assert_ptr_nonnull(strstr(e.text, "1 missing: body.stage1.0.0.weight (8x3x3x3)"));
+}
+END_TEST
+
 START_TEST(test_what_does_not_fit)
 {
     make_tensors(&plans[0]);
@@ -258,6 +333,7 @@ Suite *gh_suite_arch(void)
     tcase_add_test(t, test_lite0);
     tcase_add_test(t, test_folding);
     tcase_add_test(t, test_variants);
+    tcase_add_test(t, test_retinaface);
     tcase_add_test(t, test_what_does_not_fit);
     tcase_add_test(t, test_unknown_network);
     tcase_add_test(t, test_memory_runs_out);

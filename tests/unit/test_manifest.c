@@ -91,9 +91,65 @@ START_TEST(test_defaults)
 }
 END_TEST
 
+#define BOXES                                                                                                \
+    "{\"name\": \"m\", \"version\": \"3\", \"task\": \"localize\", \"input\": {\"width\": 8, \"height\": "   \
+    "8, "                                                                                                    \
+    "\"mean\": 0, \"scale\": 1, \"fit\": \"pad\"}, \"labels\": [\"\", \"cat\"], \"output\": {\"decoder\": "  \
+    "\"anchors\""
+
+START_TEST(test_boxes)
+{
+    ck_assert_msg(parse(BOXES "}}") == GH_OK, "%s", e.text);
+    ck_assert_int_eq(m->input.fit, GH_FIT_PAD);
+    ck_assert_uint_eq(m->nlabels, 2);
+    ck_assert_str_eq(m->labels[0], "");
+    ck_assert_double_eq(m->boxes.variances[0], 0.1);
+    ck_assert_double_eq(m->boxes.variances[1], 0.2);
+    ck_assert_int_eq(m->boxes.sort, GH_SORT_SCORE);
+    ck_assert_int_eq(m->boxes.nlevels, 0);
+    gh_manifest_free(&m);
+    ck_assert_msg(
+        parse(BOXES
+              ", \"nms\": 0.6, \"sort\": \"area\", \"boxes\": \"B\", \"scores\": \"S\", \"anchors\": "
+              "\"A\", \"variances\": [1, 2], \"order\": \"yx\", \"activation\": \"sigmoid\"}}") == GH_OK,
+        "%s", e.text);
+    ck_assert_double_eq(m->boxes.overlap, 0.6);
+    ck_assert_int_eq(m->boxes.sort, GH_SORT_AREA);
+    ck_assert_str_eq(m->boxes.names[0], "B");
+    ck_assert_str_eq(m->boxes.names[3], "A");
+    ck_assert_ptr_null(m->boxes.names[2]);
+    ck_assert_double_eq(m->boxes.variances[1], 2);
+    ck_assert_int_eq(m->boxes.axes, GH_AXES_YX);
+    ck_assert_int_eq(m->boxes.activation, GH_ACTIVATION_SIGMOID);
+    gh_manifest_free(&m);
+    ck_assert_msg(parse(BOXES ", \"anchors\": {\"strides\": [8, 16], \"sizes\": [[16, 32.5], [64]]}}}") ==
+                      GH_OK,
+                  "%s", e.text);
+    ck_assert_int_eq(m->boxes.nlevels, 2);
+    ck_assert_int_eq(m->boxes.levels[1].stride, 16);
+    ck_assert_int_eq(m->boxes.levels[0].nsizes, 2);
+    ck_assert_float_eq(m->boxes.levels[0].sizes[1], 32.5f);
+}
+END_TEST
+
 static const struct {
     const char *text, *says;
 } wrong[] = {
+    {BOXES ", \"nms\": 0}}", "\"output.nms\" is 0"},
+    {BOXES ", \"sort\": \"size\"}}", "it takes one of score, area"},
+    {BOXES ", \"order\": 1}}", "it takes one of xy, yx"},
+    {BOXES ", \"activation\": \"relu\"}}", "it takes one of none, sigmoid, softmax"},
+    {BOXES ", \"variances\": [1]}}", "two numbers above 0"},
+    {BOXES ", \"variances\": [1, 0]}}", "two numbers above 0"},
+    {BOXES ", \"variances\": 0.1}}", "two numbers above 0"},
+    {BOXES ", \"anchors\": 3}}", "\"output.anchors\" is 3"},
+    {BOXES ", \"anchors\": {}}}", "the name of an output, or {\"strides\""},
+    {BOXES ", \"anchors\": {\"strides\": [8], \"sizes\": []}}}", "the name of an output, or"},
+    {BOXES ", \"anchors\": {\"strides\": [0], \"sizes\": [[1]]}}}", "strides of 1 to 1024"},
+    {BOXES ", \"anchors\": {\"strides\": [8], \"sizes\": [[]]}}}", "lists of 1 to 8 sides"},
+    {BOXES ", \"anchors\": {\"strides\": [8], \"sizes\": [[1, -1]]}}}", "lists of 1 to 8 sides"},
+    {BOXES ", \"anchors\": {\"strides\": [8, 8, 8, 8, 8, 8, 8, 8, 8], \"sizes\": [1]}}}",
+     "the name of an output, or"},
     {"", "not JSON"},
     {"[1, 2]", "model.json is a list of 2; it takes an object"},
     {"{", "not JSON: line 1"},
@@ -300,6 +356,7 @@ Suite *gh_suite_manifest(void)
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, test_every_key_is_read);
     tcase_add_test(t, test_defaults);
+    tcase_add_test(t, test_boxes);
     tcase_add_loop_test(t, test_wrong_manifests_are_told, 0, (int)GH_COUNT(wrong));
     tcase_add_test(t, test_unknown_keys_are_no_error);
     tcase_add_test(t, test_depth_and_size_are_limited);
