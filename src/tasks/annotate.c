@@ -1,0 +1,269 @@
+/* Drawing a localize result. Widths and text grow with the picture and, for small boxes, shrink with the box;
+ * text that finds no place is shortened, then left out: the box stays. */
+#include "tasks/annotate.h"
+
+#include "base/cpu.h"
+#include "base/mem.h"
+#include "image/draw.h"
+#include "tasks/annotate_place.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { QUALITY = 92, ROWS = 8 };
+
+typedef struct board {
+    gh_image *image;
+    const gh_result *r;
+    gh_places places;
+    double text, least_text; /* font sizes of the picture, pixels */
+    double line;             /* width of a box's border */
+} board;
+
+static const gh_colour dark = {16, 18, 22, 255}, light = {255, 255, 255, 255};
+
+/* The first object of the same class. */
+static const gh_object *first_of(const gh_result *r, const gh_object *o)
+{
+    const gh_object *first = r->objects;
+    while (first < o && strcmp(first->label, o->label) != 0)
+        first++;
+    return first;
+}
+
+/* One colour a class: the manifest's, else one that the label's text picks (FNV-1a), so that it is the same
+ * in every picture. Of two classes that pick the same, the later takes the next free one. */
+static unsigned label_number(const char *label)
+{
+    uint32_t h = 2166136261u;
+    for (; *label; label++)
+        h = (h ^ (unsigned char)*label) * 16777619u;
+    return h % 24;
+}
+
+static gh_colour colour_of(const gh_result *r, const gh_object *o)
+{
+    const gh_manifest *m = r->model ? r->model->manifest : NULL;
+    if (m && m->colours && o->index >= 0 && (size_t)o->index < m->nlabels)
+        return (gh_colour){m->colours[o->index][0], m->colours[o->index][1], m->colours[o->index][2], 255};
+    const gh_object *own = first_of(r, o);
+    uint32_t used = 0;
+    unsigned mine = 0;
+    for (const gh_object *k = r->objects; k <= own; k++) {
+        if (first_of(r, k) != k)
+            continue;
+        mine = label_number(k->label);
+        for (int tries = 0; tries < 24 && used >> mine & 1; tries++)
+            mine = (mine + 1) % 24;
+        used |= 1u << mine;
+    }
+    return gh_colour_of(mine);
+}
+
+/* Dark text on bright colours, white on dark ones (ITU-R BT.709 weights). */
+static gh_colour text_on(gh_colour c)
+{
+    return 0.2126 * c.r + 0.7152 * c.g + 0.0722 * c.b > 120 ? dark : light;
+}
+
+static void draw_box(const board *b, const gh_object *o, gh_colour colour)
+{
+    double side = fmin(o->w, o->h), line = fmax(1, fmin(b->line, side / 8)), rim = fmax(0.7, line / 4);
+    double x = fmax(0, o->x - line / 2), y = fmax(0, o->y - line / 2);
+    double right = fmin(b->image->width, o->x + o->w + line / 2);
+    double low = fmin(b->image->height, o->y + o->h + line / 2);
+    gh_rect at = {x, y, right - x, low - y};
+    gh_rect outer = {x - rim, y - rim, at.w + 2 * rim, at.h + 2 * rim};
+    gh_draw_frame(b->image, outer, 2 * line + rim, line + 2 * rim, (gh_colour){0, 0, 0, 120});
+    gh_draw_frame(b->image, at, 2 * line, line, colour);
+}
+
+static void draw_landmarks(const board *b, const gh_object *o, gh_colour colour)
+{
+    double radius = fmax(0.8, fmin(b->line * 1.1, o->w / 28.0));
+    for (int i = 0; o->w >= 16 && i < o->nlandmarks; i++) {
+        double x = o->landmarks[i][0] + 0.5, y = o->landmarks[i][1] + 0.5;
+        gh_draw_disc(b->image, x, y, radius * 1.45, (gh_colour){0, 0, 0, 130});
+        gh_draw_disc(b->image, x, y, radius, colour);
+    }
+}
+
+/* Font size for a box: the picture's, smaller in small boxes, never under what can be read. */
+static double text_size(const board *b, const gh_object *o)
+{
+    return fmax(b->least_text, fmin(b->text, sqrt((double)o->w * o->h) / 7));
+}
+
+static const gh_fact *best_fact(const gh_object *o)
+{
+    for (int i = 0; i < o->nfacts; i++)
+        if (o->facts[i].best >= 0 && (size_t)o->facts[i].best < o->facts[i].nlabels)
+            return &o->facts[i];
+    return NULL;
+}
+
+/* Text on a rounded plate of the class's colour. */
+static bool draw_chip(board *b, const gh_object *o, const char *text, double size, gh_colour colour)
+{
+    gh_rect at;
+    double pad = round(fmax(2, size * 0.3)), high = round(size * 1.3);
+    if (!gh_place(&at, &b->places, b->r, o, gh_text_width(text, size) + 2 * pad, high, false))
+        return false;
+    at.x = round(at.x);
+    at.y = round(at.y);
+    gh_draw_fill(b->image, at, size * 0.22, colour);
+    gh_draw_text(b->image, at.x + pad, at.y + round((high + size * GH_TEXT_CAP) / 2), text, size,
+                 text_on(colour));
+    return true;
+}
+
+/* The longest text that finds a place, of what was recognised with its score, the label alone, the score. */
+static void draw_label(board *b, const gh_object *o, gh_colour colour)
+{
+    const gh_fact *f = best_fact(o);
+    char full[400], score[16];
+    double size = text_size(b, o);
+    snprintf(score, sizeof score, "%.2f", (double)o->score);
+    if (f)
+        snprintf(full, sizeof full, "%.120s %s · %.120s", o->label, score, f->labels[f->best]);
+    else
+        snprintf(full, sizeof full, "%.120s %s", o->label, score);
+    bool crowd = o->w * 3 < gh_text_width(full, size);
+    if (!crowd && draw_chip(b, o, full, size, colour))
+        return;
+    if (f && draw_chip(b, o, f->labels[f->best], size, colour))
+        return;
+    if (!draw_chip(b, o, score, size, colour))
+        (void)draw_chip(b, o, score, b->least_text, colour);
+}
+
+typedef struct rows {
+    size_t at[ROWS]; /* labels of the fact */
+    size_t count;
+    double label_width; /* pixels */
+} rows;
+
+/* The first eight labels in their order, or the `most` best ones. */
+static rows choose_rows(const gh_fact *f, size_t most, double size)
+{
+    rows out = {.count = 0};
+    for (size_t n = 0; n < most && n < f->nlabels && n < ROWS; n++) {
+        size_t best = n;
+        for (size_t i = 0; i < f->nlabels && (most < ROWS || f->nlabels > ROWS); i++) {
+            bool had = false;
+            for (size_t k = 0; k < n; k++)
+                had |= out.at[k] == i;
+            bool stale = false;
+            for (size_t k = 0; k < n; k++)
+                stale |= out.at[k] == best;
+            if (!had && (stale || f->scores[i] > f->scores[best]))
+                best = i;
+        }
+        out.at[out.count++] = best;
+        out.label_width = fmax(out.label_width, gh_text_width(f->labels[best], size));
+    }
+    return out;
+}
+
+static bool draw_bars(board *b, const gh_object *o, const gh_fact *f, size_t most, double size,
+                      gh_colour colour)
+{
+    rows k = choose_rows(f, most, size);
+    double pad = round(size * 0.5), row = round(size * 1.3), bar = round(size * 4);
+    double w = 3 * pad + k.label_width + bar, h = 2 * pad + row * (double)k.count;
+    gh_rect at;
+    if (!gh_place(&at, &b->places, b->r, o, w, h, true))
+        return false;
+    at.x = round(at.x);
+    at.y = round(at.y);
+    gh_draw_fill(b->image, at, size * 0.4, (gh_colour){16, 18, 22, 175});
+    for (size_t i = 0; i < k.count; i++) {
+        bool top = (int)k.at[i] == f->best;
+        double y = at.y + pad + row * (double)i, x = at.x + 2 * pad + k.label_width, thick = size * 0.5;
+        double full = fmax(0, fmin(1, f->scores[k.at[i]])) * bar;
+        gh_draw_text(b->image, at.x + pad, y + round((row + size * 0.6) / 2), f->labels[k.at[i]], size,
+                     top ? colour : (gh_colour){235, 235, 238, 255});
+        gh_rect track = {x, y + (row - thick) / 2, bar, thick};
+        gh_draw_fill(b->image, track, thick / 2, (gh_colour){255, 255, 255, 45});
+        track.w = fmax(full, thick);
+        if (full > 0.25)
+            gh_draw_fill(b->image, track, thick / 2, top ? colour : (gh_colour){215, 217, 222, 255});
+    }
+    return true;
+}
+
+/* All rows beside a large box, three beside a middling one, none beside a tiny one. */
+static void draw_facts(board *b, const gh_object *o, gh_colour colour)
+{
+    double size = fmax(b->least_text, fmin(b->text * 0.85, o->h / 12.0));
+    const gh_fact *f = best_fact(o);
+    if (!f || o->h < 4 * size)
+        return;
+    if (o->h < 8 * size || !draw_bars(b, o, f, ROWS, size, colour))
+        (void)draw_bars(b, o, f, 3, size, colour);
+}
+
+gh_status gh_annotate_draw(gh_image *image, const gh_result *r, gh_err *e)
+{
+    board *b = gh_calloc(1, sizeof *b);
+    if (!b)
+        return gh_fail(e, GH_NOMEM, "memory ran out at a picture's labels");
+    /* Pictures are looked at scaled to a screen, so all grows with them, a little less than in proportion. */
+    double unit = pow(fmax(image->width, image->height) / 1000.0, 0.85);
+    size_t labelled = r->nobjects < GH_MOST_LABELS ? r->nobjects : GH_MOST_LABELS;
+    b->image = image;
+    b->r = r;
+    b->places.width = image->width;
+    b->places.height = image->height;
+    b->least_text = fmax(10, round(13 * unit));
+    b->text = fmax(b->least_text, round(22 * unit));
+    b->line = fmax(1.3, 3 * unit);
+    for (size_t i = 0; i < r->nobjects; i++) {
+        gh_colour colour = colour_of(r, &r->objects[i]);
+        draw_box(b, &r->objects[i], colour);
+        draw_landmarks(b, &r->objects[i], colour);
+    }
+    for (size_t i = 0; i < labelled; i++)
+        draw_label(b, &r->objects[i], colour_of(r, &r->objects[i]));
+    for (size_t i = 0; i < labelled; i++)
+        draw_facts(b, &r->objects[i], colour_of(r, &r->objects[i]));
+    gh_free(b);
+    return GH_OK;
+}
+
+static double ms_since(uint64_t *mark)
+{
+    uint64_t now = gh_now_ns();
+    double ms = (double)(now - *mark) / 1e6;
+    *mark = now;
+    return ms;
+}
+
+static gh_status encode(gh_buf *out, const gh_image *image, gh_image_format format, gh_err *e)
+{
+    if (format == GH_IMAGE_PNG)
+        return gh_png_encode_rgb(out, image->pixels, image->width, image->height, e);
+    gh_status status = gh_jpeg_encode_rgb(out, image->pixels, image->width, image->height, QUALITY, e);
+    return status == GH_ARG ? gh_err_prefix(e, status, "the annotated picture; ask for image/png") : status;
+}
+
+gh_status gh_annotate(gh_buf *out, const gh_result *r, const uint8_t *data, size_t len,
+                      const gh_image_limits *limits, gh_image_format format, double *decode_ms,
+                      double *encode_ms, gh_err *e)
+{
+    uint64_t mark = gh_now_ns();
+    gh_image_info info;
+    gh_image *image = NULL;
+    GH_TRY(gh_image_probe(&info, data, len, limits, e));
+    GH_TRY(gh_image_decode(&image, data, len, &info, 0, 0, e));
+    if (decode_ms)
+        *decode_ms = ms_since(&mark);
+    gh_status status = gh_annotate_draw(image, r, e);
+    if (status == GH_OK)
+        status = encode(out, image, format, e);
+    if (encode_ms)
+        *encode_ms = ms_since(&mark);
+    gh_image_free(&image);
+    return status;
+}

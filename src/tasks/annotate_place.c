@@ -1,0 +1,89 @@
+/* Placing labels: each candidate has a cost, what it covers; the cheapest wins. */
+#include "tasks/annotate_place.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Share of its area that may lie on what is there: a label on labels; what stands beside a box on anything.
+ */
+#define LABEL_COVERS  0.2
+#define BESIDE_COVERS 0.03
+
+static double shared(const gh_rect *a, double x, double y, double w, double h)
+{
+    double dx = fmin(a->x + a->w, x + w) - fmax(a->x, x), dy = fmin(a->y + a->h, y + h) - fmax(a->y, y);
+    return dx > 0 && dy > 0 ? dx * dy : 0;
+}
+
+/* Area of other labels under the rectangle. */
+static double covered_labels(const gh_places *p, const gh_rect *at)
+{
+    double sum = 0;
+    for (int i = 0; i < p->count; i++)
+        sum += shared(at, p->taken[i].x, p->taken[i].y, p->taken[i].w, p->taken[i].h);
+    return sum;
+}
+
+/* Area of the objects under it; its own counts half. */
+static double covered_objects(const gh_result *r, const gh_object *own, const gh_rect *at)
+{
+    double sum = 0;
+    for (size_t i = 0; i < r->nobjects && i < GH_MOST_LABELS; i++) {
+        const gh_object *o = &r->objects[i];
+        sum += shared(at, o->x, o->y, o->w, o->h) * (o == own ? 0.5 : 1);
+    }
+    return sum;
+}
+
+enum { CANDIDATES = 8 };
+
+/* Over the box, under it, or inside its upper or lower edge. */
+static void across(gh_rect out[CANDIDATES], const gh_object *o, double w, double h)
+{
+    const double x = o->x, y = o->y, right = x + o->w, low = y + o->h, middle = x + (o->w - w) / 2;
+    const gh_rect places[CANDIDATES] = {{x, y - h, w, h},       {right - w, y - h, w, h}, {x, low, w, h},
+                                        {right - w, low, w, h}, {middle, y - h, w, h},    {middle, low, w, h},
+                                        {x, y, w, h},           {x, low - h, w, h}};
+    memcpy(out, places, sizeof places);
+}
+
+/* Right or left of the box; else under or over it, with room for a label between. */
+static void beside_box(gh_rect out[CANDIDATES], const gh_object *o, double w, double h)
+{
+    const double gap = w / 24, label = h / 3, right = o->x + o->w + gap, left = o->x - w - gap, y = o->y;
+    const double low = y + o->h, middle = o->x + (o->w - w) / 2;
+    const gh_rect places[CANDIDATES] = {{right, y, w, h},
+                                        {left, y, w, h},
+                                        {right, low - h, w, h},
+                                        {left, low - h, w, h},
+                                        {o->x, low + gap, w, h},
+                                        {middle, low + label, w, h},
+                                        {o->x, y - h - label, w, h},
+                                        {middle, y - h - label, w, h}};
+    memcpy(out, places, sizeof places);
+}
+
+bool gh_place(gh_rect *out, gh_places *p, const gh_result *r, const gh_object *o, double w, double h,
+              bool beside)
+{
+    gh_rect places[CANDIDATES];
+    double best = INFINITY, area = w * h;
+    if (w > p->width || h > p->height || p->count == (int)GH_COUNT(p->taken))
+        return false;
+    (beside ? beside_box : across)(places, o, w, h);
+    for (int i = 0; i < CANDIDATES; i++) {
+        gh_rect at = places[i];
+        at.x = fmax(0, fmin(p->width - w, at.x));
+        at.y = fmax(0, fmin(p->height - h, at.y));
+        double labels = covered_labels(p, &at), objects = covered_objects(r, o, &at);
+        double cost = 8 * labels + objects + 0.02 * i * area;
+        bool fits = beside ? labels + objects <= BESIDE_COVERS * area : labels <= LABEL_COVERS * area;
+        if (fits && cost < best) {
+            best = cost;
+            *out = at;
+        }
+    }
+    if (best < INFINITY)
+        p->taken[p->count++] = *out;
+    return best < INFINITY;
+}
