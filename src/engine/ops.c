@@ -16,10 +16,11 @@ static const struct {
         gh_ops_##name, &gh_ops_##name##_count                                                                \
     }
 } families[] = {
-    FAMILY(conv),   FAMILY(conv_transpose), FAMILY(pool),   FAMILY(binary), FAMILY(unary),
-    FAMILY(math),   FAMILY(dense),          FAMILY(norm),   FAMILY(shape),  FAMILY(move),
-    FAMILY(gather), FAMILY(cast),           FAMILY(resize), FAMILY(pad),    FAMILY(reduce),
-    FAMILY(trees),
+    FAMILY(conv),      FAMILY(conv_transpose), FAMILY(pool),    FAMILY(binary),    FAMILY(unary),
+    FAMILY(math),      FAMILY(dense),          FAMILY(norm),    FAMILY(shape),     FAMILY(move),
+    FAMILY(gather),    FAMILY(cast),           FAMILY(resize),  FAMILY(pad),       FAMILY(reduce),
+    FAMILY(trees),     FAMILY(curve),          FAMILY(softmax), FAMILY(norm_rows), FAMILY(prelu),
+    FAMILY(predicate),
 };
 
 const gh_op *gh_op_find(const char *domain, const char *type, int64_t opset)

@@ -24,6 +24,11 @@ GH_OP_FAMILY(resize);
 GH_OP_FAMILY(pad);
 GH_OP_FAMILY(reduce);
 GH_OP_FAMILY(trees);
+GH_OP_FAMILY(curve);
+GH_OP_FAMILY(softmax);
+GH_OP_FAMILY(norm_rows);
+GH_OP_FAMILY(prelu);
+GH_OP_FAMILY(predicate);
 
 /* Largest padding, stride, dilation or window side in pixels that we accept. */
 #define GH_MAX_WINDOW 65536

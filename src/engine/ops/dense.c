@@ -279,7 +279,7 @@ static const gh_blocked gemm_packed = {gemm_prepare, dense_run_packed};
 static const gh_blocked matmul_packed = {matmul_prepare, dense_run_packed};
 
 const gh_op gh_ops_dense[] = {
-    {"Gemm", "", 7, 0, GH_OP_FUSES, 2, 3, 1, gemm_infer, gemm_run, &gemm_packed, gemm_macs},
+    {"Gemm", "", 1, 0, GH_OP_FUSES, 2, 3, 1, gemm_infer, gemm_run, &gemm_packed, gemm_macs},
     {"MatMul", "", 1, 0, GH_OP_FUSES, 2, 2, 1, matmul_infer, matmul_run, &matmul_packed, matmul_macs},
 };
 const size_t gh_ops_dense_count = GH_COUNT(gh_ops_dense);

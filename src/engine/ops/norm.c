@@ -1,7 +1,8 @@
-/* BatchNormalization in inference form, and Softmax. */
+/* BatchNormalization in inference form, and LRN. */
 #include "engine/ops.h"
 
 #include <math.h>
+#include <string.h>
 
 static gh_status batch_norm_infer(gh_io *io)
 {
@@ -9,7 +10,9 @@ static gh_status batch_norm_infer(gh_io *io)
     if (io->in[0].shape.rank < 2)
         return gh_io_fail(io, GH_FORMAT, "input has %d dimensions; at least 2 are needed",
                           io->in[0].shape.rank);
-    if (gh_node_int(io->node, "training_mode", 0) != 0 || io->nout > 1)
+    bool trains = io->opset < 7 ? gh_node_int(io->node, "is_test", 0) == 0
+                                : gh_node_int(io->node, "training_mode", 0) != 0;
+    if (trains || io->nout > 1)
         return gh_io_fail(io, GH_UNSUPPORTED, "training mode is not run; export the model for inference");
     for (uint32_t i = 1; i < 5; i++) {
         GH_TRY(gh_io_need(io, i, GH_F32, 1));
@@ -43,51 +46,68 @@ static gh_status batch_norm_run(gh_exec *x)
     return GH_OK;
 }
 
-static gh_status softmax_infer(gh_io *io)
+static gh_status lrn_infer(gh_io *io)
 {
-    int axis, rank = io->in[0].shape.rank;
+    int64_t size = gh_node_int(io->node, "size", 0);
     GH_TRY(gh_io_need(io, 0, GH_F32, -1));
-    if (rank > 0)
-        GH_TRY(gh_io_axis(io, &axis, gh_node_int(io->node, "axis", io->opset >= 13 ? -1 : 1),
-                          rank == 1 && io->opset < 13 ? 2 : rank));
+    if (io->in[0].shape.rank < 2)
+        return gh_io_fail(io, GH_FORMAT, "input has %d dimensions; at least 2 are needed",
+                          io->in[0].shape.rank);
+    if (size < 1 || size > GH_MAX_WINDOW)
+        return gh_io_fail(io, GH_FORMAT, "attribute size is %lld; 1 to %d is accepted", (long long)size,
+                          GH_MAX_WINDOW);
     io->out[0] = (gh_tensor){.type = GH_F32, .shape = io->in[0].shape};
     return GH_OK;
 }
 
-static void softmax_over(gh_exec *x, int64_t axis, bool flatten)
+typedef struct lrn_job {
+    const float *src;
+    float *dst;
+    int channels, before, after; /* neighbours on both sides */
+    size_t pixels;
+    float scale, beta, bias;
+} lrn_job;
+
+/* y = x / (bias + alpha / size * sum of the neighbours' squares) ^ beta (Krizhevsky et al. 2012). */
+static void lrn_planes(const void *job, int begin, int end)
+{
+    const lrn_job *j = job;
+    for (int u = begin; u < end; u++) {
+        int c = u % j->channels, from = c < j->before ? -c : -j->before;
+        int to = j->after < j->channels - 1 - c ? j->after : j->channels - 1 - c;
+        float *dst = j->dst + (size_t)u * j->pixels;
+        const float *own = j->src + (size_t)u * j->pixels;
+        memset(dst, 0, j->pixels * sizeof *dst);
+        for (int k = from; k <= to; k++) {
+            const float *src = j->src + (size_t)(u + k) * j->pixels;
+            for (size_t i = 0; i < j->pixels; i++)
+                dst[i] += src[i] * src[i];
+        }
+        for (size_t i = 0; i < j->pixels; i++)
+            dst[i] = own[i] * powf(j->bias + j->scale * dst[i], -j->beta);
+    }
+}
+
+static gh_status lrn_run(gh_exec *x)
 {
     const gh_shape *s = &x->in[0].shape;
-    int a = (int)(axis < 0 ? axis + s->rank : axis);
-    a = a > s->rank - 1 && !flatten ? s->rank - 1 : a;
-    size_t outer = gh_shape_span(s, 0, a);
-    size_t count = flatten ? gh_shape_span(s, a, s->rank) : (size_t)s->dims[a];
-    size_t inner = flatten ? 1 : gh_shape_span(s, a + 1, s->rank);
-    x->k->softmax(x->out[0].data, x->in[0].data, (int)outer, (int)count, (int)inner);
-}
-
-static gh_status softmax_run(gh_exec *x)
-{
-    if (x->in[0].shape.rank == 0)
-        *(float *)x->out[0].data = 1;
-    else
-        softmax_over(x, gh_node_int(x->node, "axis", -1), false);
-    return GH_OK;
-}
-
-/* Before opset 13 everything from the axis on is one row. */
-static gh_status softmax_run_flat(gh_exec *x)
-{
-    if (x->in[0].shape.rank == 0)
-        *(float *)x->out[0].data = 1;
-    else
-        softmax_over(x, gh_node_int(x->node, "axis", 1), true);
+    int64_t size = gh_node_int(x->node, "size", 1);
+    lrn_job j = {.src = x->in[0].data,
+                 .dst = x->out[0].data,
+                 .channels = (int)s->dims[1],
+                 .before = (int)((size - 1) / 2),
+                 .after = (int)(size / 2),
+                 .pixels = gh_shape_span(s, 2, s->rank),
+                 .scale = gh_node_float(x->node, "alpha", 1e-4f) / (float)size,
+                 .beta = gh_node_float(x->node, "beta", 0.75f),
+                 .bias = gh_node_float(x->node, "bias", 1)};
+    gh_exec_range(x, (int)gh_shape_span(s, 0, 2), lrn_planes, &j);
     return GH_OK;
 }
 
 const gh_op gh_ops_norm[] = {
-    {"BatchNormalization", "", 7, 0, GH_OP_INPLACE | GH_OP_FUSES, 5, 5, 5, batch_norm_infer, batch_norm_run,
+    {"BatchNormalization", "", 1, 0, GH_OP_INPLACE | GH_OP_FUSES, 5, 5, 5, batch_norm_infer, batch_norm_run,
      NULL, NULL},
-    {"Softmax", "", 1, 12, GH_OP_INPLACE, 1, 1, 1, softmax_infer, softmax_run_flat, NULL, NULL},
-    {"Softmax", "", 13, 0, GH_OP_INPLACE, 1, 1, 1, softmax_infer, softmax_run, NULL, NULL},
+    {"LRN", "", 1, 0, 0, 1, 1, 1, lrn_infer, lrn_run, NULL, NULL},
 };
 const size_t gh_ops_norm_count = GH_COUNT(gh_ops_norm);

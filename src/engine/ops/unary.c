@@ -1,5 +1,7 @@
 /* Activations: each node's type and attributes become a gh_act, which the same kernel computes everywhere. */
 #include "engine/ops.h"
+#include "engine/ops/binary_rows.h"
+#include "engine/ops/number.h"
 
 #include <math.h>
 #include <string.h>
@@ -45,6 +47,25 @@ gh_status gh_act_of(const gh_io *io, gh_act *out)
     return GH_OK;
 }
 
+/* Bounds of Clip may depend on the data: they are read in the run. */
+static gh_status clip_infer(gh_io *io)
+{
+    size_t count;
+    GH_TRY(gh_io_need(io, 0, GH_UNKNOWN, -1));
+    gh_dtype type = io->in[0].type;
+    if (!gh_number_type(type) || type == GH_BOOL)
+        return gh_io_fail(io, GH_UNSUPPORTED, "%s is not computed", gh_dtype_name(type));
+    for (uint32_t i = 1; i < io->nin; i++) {
+        if (!gh_has(io, i))
+            continue;
+        GH_TRY(gh_io_need(io, i, type, -1));
+        if (!gh_shape_count(&count, &io->in[i].shape) || count != 1)
+            return gh_io_fail(io, GH_FORMAT, "input %u must hold one value", i);
+    }
+    io->out[0] = (gh_tensor){.type = type, .shape = io->in[0].shape};
+    return GH_OK;
+}
+
 static gh_status unary_infer(gh_io *io)
 {
     gh_act act;
@@ -85,6 +106,25 @@ static gh_status unary_run(gh_exec *x)
     return run_counted(x, gh_shape_span(&x->out[0].shape, 0, x->out[0].shape.rank));
 }
 
+/* Other types than float32; bounds are copied first, for the output may take their place. */
+static gh_status clip_run(gh_exec *x)
+{
+    static const gh_binary_kind kinds[] = {[1] = GH_BINARY_MAX, [2] = GH_BINARY_MIN};
+    gh_dtype type = x->in[0].type;
+    size_t count = gh_shape_span(&x->out[0].shape, 0, x->out[0].shape.rank), size = gh_dtype_size(type);
+    uint64_t bounds[3] = {0};
+    if (type == GH_F32)
+        return run_counted(x, count);
+    for (uint32_t i = 1; i < x->nin; i++)
+        if (x->in[i].type != GH_UNKNOWN)
+            memcpy(&bounds[i], x->in[i].data, size);
+    memmove(x->out[0].data, x->in[0].data, count * size);
+    for (uint32_t i = 1; i < x->nin; i++)
+        if (x->in[i].type != GH_UNKNOWN)
+            gh_binary_row_of(kinds[i], type)(x->out[0].data, x->out[0].data, &bounds[i], count, 1, 0);
+    return GH_OK;
+}
+
 static gh_status unary_prepare(gh_prepare *p)
 {
     if (!p->in_blocked[0])
@@ -102,13 +142,19 @@ static gh_status unary_run_blocked(gh_exec *x)
 
 static const gh_blocked unary_blocked = {unary_prepare, unary_run_blocked};
 
-#define ROW(type, since, inputs)                                                                             \
+#define ROW(type, since)                                                                                     \
     {                                                                                                        \
-        type, "", since, 0, GH_OP_INPLACE | GH_OP_ACTIVATION, 1, inputs, 1, unary_infer, unary_run,          \
+        type, "", since, 0, GH_OP_INPLACE | GH_OP_ACTIVATION, 1, 1, 1, unary_infer, unary_run,               \
             &unary_blocked, NULL                                                                             \
     }
 
-const gh_op gh_ops_unary[] = {ROW("Relu", 1, 1),       ROW("Clip", 1, 3), ROW("LeakyRelu", 1, 1),
-                              ROW("Sigmoid", 1, 1),    ROW("Tanh", 1, 1), ROW("HardSwish", 14, 1),
-                              ROW("HardSigmoid", 1, 1)};
+const gh_op gh_ops_unary[] = {
+    ROW("Relu", 1),
+    {"Clip", "", 1, 0, GH_OP_INPLACE | GH_OP_ACTIVATION, 1, 3, 1, clip_infer, clip_run, &unary_blocked, NULL},
+    ROW("LeakyRelu", 1),
+    ROW("Sigmoid", 1),
+    ROW("Tanh", 1),
+    ROW("HardSwish", 14),
+    ROW("HardSigmoid", 1),
+};
 const size_t gh_ops_unary_count = GH_COUNT(gh_ops_unary);
