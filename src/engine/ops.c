@@ -11,16 +11,10 @@
 static const struct {
     const gh_op *rows;
     const size_t *count;
-#define FAMILY(name)                                                                                         \
-    {                                                                                                        \
-        gh_ops_##name, &gh_ops_##name##_count                                                                \
-    }
 } families[] = {
-    FAMILY(conv),      FAMILY(conv_transpose), FAMILY(pool),    FAMILY(binary),    FAMILY(unary),
-    FAMILY(math),      FAMILY(dense),          FAMILY(norm),    FAMILY(shape),     FAMILY(move),
-    FAMILY(gather),    FAMILY(cast),           FAMILY(resize),  FAMILY(pad),       FAMILY(reduce),
-    FAMILY(trees),     FAMILY(curve),          FAMILY(softmax), FAMILY(norm_rows), FAMILY(prelu),
-    FAMILY(predicate),
+#define GH_FAMILY(name) {gh_ops_##name, &gh_ops_##name##_count},
+#include "engine/ops/families.inc"
+#undef GH_FAMILY
 };
 
 const gh_op *gh_op_find(const char *domain, const char *type, int64_t opset)

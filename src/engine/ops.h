@@ -4,31 +4,11 @@
 
 #include "engine/op.h"
 
-#define GH_OP_FAMILY(name)                                                                                   \
+#define GH_FAMILY(name)                                                                                      \
     extern const gh_op gh_ops_##name[];                                                                      \
-    extern const size_t gh_ops_##name##_count
-
-GH_OP_FAMILY(conv);
-GH_OP_FAMILY(conv_transpose);
-GH_OP_FAMILY(pool);
-GH_OP_FAMILY(binary);
-GH_OP_FAMILY(unary);
-GH_OP_FAMILY(math);
-GH_OP_FAMILY(dense);
-GH_OP_FAMILY(norm);
-GH_OP_FAMILY(shape);
-GH_OP_FAMILY(move);
-GH_OP_FAMILY(gather);
-GH_OP_FAMILY(cast);
-GH_OP_FAMILY(resize);
-GH_OP_FAMILY(pad);
-GH_OP_FAMILY(reduce);
-GH_OP_FAMILY(trees);
-GH_OP_FAMILY(curve);
-GH_OP_FAMILY(softmax);
-GH_OP_FAMILY(norm_rows);
-GH_OP_FAMILY(prelu);
-GH_OP_FAMILY(predicate);
+    extern const size_t gh_ops_##name##_count;
+#include "engine/ops/families.inc"
+#undef GH_FAMILY
 
 /* Largest padding, stride, dilation or window side in pixels that we accept. */
 #define GH_MAX_WINDOW 65536

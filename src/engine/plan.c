@@ -381,7 +381,7 @@ static gh_status emit_node(builder *b, uint32_t i)
         uint32_t conv = b->joined[i], own = b->g->nodes[conv].outputs[0];
         return emit(b, conv, n, n->inputs[0] == own ? n->inputs[1] : n->inputs[0]);
     }
-    if ((n->op->flags & GH_OP_VIEW) && !b->values[n->inputs[0]].data) {
+    if ((n->op->flags & GH_OP_VIEW) && n->noutputs == 1 && !b->values[n->inputs[0]].data) {
         GH_TRY(in_layout(b, n->inputs[0], false));
         b->places[n->outputs[0]].plain = b->places[n->inputs[0]].plain;
         return GH_OK;

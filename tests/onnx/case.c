@@ -66,20 +66,27 @@ static gh_status tensors_read(tensors *t, const char *folder, const char *what, 
 /* How a case's graph is changed before it is run; its answer must not change. */
 typedef struct variant {
     unsigned passes;
-    bool constants; /* all inputs but the first become constants, which is what packs weights and fuses */
-    bool blocked;   /* the first input comes through a convolution that changes nothing: blocked layout */
+    enum {
+        AS_INPUTS,
+        BUT_FIRST, /* all inputs but the first become constants, which is what packs weights and fuses */
+        ALL        /* all do, which is what folds */
+    } constants;
+    bool blocked; /* the first input comes through a convolution that changes nothing: blocked layout */
 } variant;
 
-/* Turns every graph input but the first into a constant with the elements of the data set. */
-static void fix_inputs(gh_graph *g, const tensors *in)
+/* Turns every graph input, or all but the first, into a constant with the elements of the data set. A model
+ * has at least one input: one that nothing reads where the first is a constant, too. */
+static void fix_inputs(gh_graph *g, const tensors *in, bool first)
 {
-    for (uint32_t i = 1; i < g->ninputs; i++) {
+    for (uint32_t i = first ? 0 : 1; i < g->ninputs; i++) {
         gh_value *v = &g->values[g->inputs[i]];
         v->type = in->t[i].type;
         v->shape = in->t[i].shape;
         v->data = in->t[i].data;
     }
     g->ninputs = 1;
+    if (first)
+        g->inputs[0] = gh_graph_value(g, "oc_unread", in->t[0].type, in->t[0].shape);
 }
 
 /* Puts a depthwise 1x1 convolution with weights of 1 between the first input and its readers. */
@@ -102,12 +109,12 @@ static void put_behind_conv(gh_graph *g)
 }
 
 /* Some vectors keep bfloat16 under another type than the model declares: no constant can be made of them. */
-static bool can_fix(const gh_graph *g, const tensors *in)
+static bool can_fix(const gh_graph *g, const tensors *in, bool first)
 {
-    for (uint32_t i = 1; i < g->ninputs && i < in->count; i++)
+    for (uint32_t i = first ? 0 : 1; i < g->ninputs && i < in->count; i++)
         if (g->values[g->inputs[i]].type != in->t[i].type)
             return false;
-    return g->ninputs > 1 && in->count == g->ninputs;
+    return g->ninputs > (first ? 0 : 1) && in->count == g->ninputs;
 }
 
 /* Only a picture of float32 has a blocked layout. */
@@ -206,9 +213,9 @@ static bool run_variant(oc_outcome *out, const char *dir, const tensors *in, con
         set(out, OC_SKIP, "%s", e.text);
     } else if (!list_missing(out, g)) {
         tensors left = *in;
-        applies = (!v.constants || can_fix(g, in)) && (!v.blocked || can_block(g));
+        applies = (!v.constants || can_fix(g, in, v.constants == ALL)) && (!v.blocked || can_block(g));
         if (applies && v.constants) {
-            fix_inputs(g, in);
+            fix_inputs(g, in, v.constants == ALL);
             left.count = 1;
         }
         if (applies && v.blocked)
@@ -222,7 +229,7 @@ static bool run_variant(oc_outcome *out, const char *dir, const tensors *in, con
 
 /* All choices of passes must lead to the same end; with all passes the blocked layout must, too. */
 static bool run_variants(oc_outcome *out, const char *dir, const tensors *in, const tensors *want,
-                         bool constants)
+                         int constants)
 {
     const variant others[] = {{0, constants, false},
                               {GH_PASS_FOLD | GH_PASS_FUSE, constants, false},
@@ -244,15 +251,19 @@ static bool run_variants(oc_outcome *out, const char *dir, const tensors *in, co
 static void run_data(oc_outcome *out, const char *dir, const tensors *in, const tensors *want)
 {
     oc_outcome constants;
-    run_variants(out, dir, in, want, false);
-    if (out->kind == OC_WRONG || !run_variants(&constants, dir, in, want, true))
-        return;
-    if (constants.kind == OC_WRONG)
-        set(out, OC_WRONG, "%.500s (inputs as constants)", constants.why);
-    else if (constants.kind == OC_PASS && out->kind == OC_SKIP)
-        out->kind = OC_CONSTANTS;
-    else if (constants.kind == OC_SKIP && out->kind == OC_PASS)
-        set(out, OC_WRONG, "passes, but not with constants: %.500s", constants.why);
+    bool passed;
+    run_variants(out, dir, in, want, AS_INPUTS);
+    passed = out->kind == OC_PASS;
+    for (int how = BUT_FIRST; how <= ALL && out->kind != OC_WRONG; how++) {
+        if (!run_variants(&constants, dir, in, want, how))
+            continue;
+        if (constants.kind == OC_WRONG)
+            set(out, OC_WRONG, "%.500s (inputs as constants)", constants.why);
+        else if (constants.kind == OC_PASS && !passed)
+            out->kind = OC_CONSTANTS;
+        else if (constants.kind == OC_SKIP && (passed || out->kind == OC_CONSTANTS))
+            set(out, OC_WRONG, "passes, but not with constants: %.500s", constants.why);
+    }
 }
 
 void oc_run(oc_outcome *out, const char *dir)

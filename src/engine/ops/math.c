@@ -1,4 +1,5 @@
-/* Functions of one number that are no activation: Exp, Log, Sqrt, Abs, ... element by element on float32. */
+/* Functions of one number that are no activation: Exp, Log, Sqrt, Floor, ... element by element on float32.
+ */
 #include "engine/ops.h"
 
 #include <math.h>
@@ -7,16 +8,6 @@
 static float reciprocal(float x)
 {
     return 1.0f / x;
-}
-
-static float negate(float x)
-{
-    return -x;
-}
-
-static float sign(float x)
-{
-    return x > 0 ? 1.0f : x < 0 ? -1.0f : x; /* NaN stays */
 }
 
 /* To the nearest, halves to the even neighbour, as ONNX says. */
@@ -39,19 +30,9 @@ static const struct {
     const char *type;
     float (*function)(float x);
 } functions[] = {
-    {"Exp", expf},
-    {"Log", logf},
-    {"Sqrt", sqrtf},
-    {"Abs", fabsf},
-    {"Neg", negate},
-    {"Floor", floorf},
-    {"Ceil", ceilf},
-    {"Round", round_even},
-    {"Sign", sign},
-    {"Erf", erff},
-    {"Reciprocal", reciprocal},
-    {"Softplus", softplus},
-    {"Softsign", softsign},
+    {"Exp", expf},          {"Log", logf},          {"Sqrt", sqrtf}, {"Floor", floorf},
+    {"Ceil", ceilf},        {"Round", round_even},  {"Erf", erff},   {"Reciprocal", reciprocal},
+    {"Softplus", softplus}, {"Softsign", softsign},
 };
 
 static gh_status math_infer(gh_io *io)
@@ -97,8 +78,7 @@ static gh_status math_run(gh_exec *x)
     }
 
 const gh_op gh_ops_math[] = {
-    ROW("Exp", 1),        ROW("Log", 1),      ROW("Sqrt", 1),     ROW("Abs", 1),  ROW("Neg", 1),
-    ROW("Floor", 1),      ROW("Ceil", 1),     ROW("Round", 11),   ROW("Sign", 9), ROW("Erf", 9),
-    ROW("Reciprocal", 1), ROW("Softplus", 1), ROW("Softsign", 1),
+    ROW("Exp", 1),    ROW("Log", 1), ROW("Sqrt", 1),       ROW("Floor", 1),    ROW("Ceil", 1),
+    ROW("Round", 11), ROW("Erf", 9), ROW("Reciprocal", 1), ROW("Softplus", 1), ROW("Softsign", 1),
 };
 const size_t gh_ops_math_count = GH_COUNT(gh_ops_math);

@@ -1,6 +1,7 @@
 /* Operators that change or tell a shape and move no element: most are views of their input. */
 #include "base/mem.h"
 #include "engine/ops.h"
+#include "engine/ops/number.h"
 
 #include <string.h>
 
@@ -145,19 +146,33 @@ static gh_status identity_infer(gh_io *io)
     return GH_OK;
 }
 
-/* Inference only: since opset 12 input 2 may ask for training, in which elements are dropped at random. */
+/* Inference only: since opset 12 input 2 may ask for training, in which elements are dropped at random,
+ * unless the ratio is 0. The mask, where one is asked for, says that every element is kept. */
 static gh_status dropout_infer(gh_io *io)
 {
     size_t count = 0;
-    if (io->nout > 1)
-        return gh_io_fail(io, GH_UNSUPPORTED, "the mask of a dropout is not given");
+    const gh_tensor *ratio = &io->in[1], *training = &io->in[2];
     if (gh_has(io, 2)) {
         GH_TRY(gh_io_need(io, 2, GH_BOOL, -1));
-        bool known = io->in[2].data && gh_shape_count(&count, &io->in[2].shape) && count == 1;
-        if (!known || *(const uint8_t *)io->in[2].data)
+        bool known = training->data && gh_shape_count(&count, &training->shape) && count == 1;
+        bool keeps = gh_has(io, 1) && ratio->type == GH_F32 && ratio->data &&
+                     gh_shape_count(&count, &ratio->shape) && count == 1 && *(const float *)ratio->data == 0;
+        if (!keeps && (!known || *(const uint8_t *)training->data))
             return gh_io_fail(io, GH_UNSUPPORTED, "training mode is not run; export the model for inference");
     }
-    return identity_infer(io);
+    GH_TRY(identity_infer(io));
+    if (io->nout > 1) /* of the data's type before opset 10 */
+        io->out[1] = (gh_tensor){.type = io->node->op->since < 10 ? io->in[0].type : GH_BOOL,
+                                 .shape = io->in[0].shape};
+    return GH_OK;
+}
+
+static gh_status dropout_run(gh_exec *x)
+{
+    size_t count = gh_shape_span(&x->in[0].shape, 0, x->in[0].shape.rank);
+    for (size_t i = 0; x->nout > 1 && i < count; i++)
+        gh_number_store(&x->out[1], i, 1);
+    return copy_run(x);
 }
 
 /* start and end of the attributes, clamped to 0..rank as ONNX says. */
@@ -178,6 +193,19 @@ static gh_status shape_infer(gh_io *io)
     shape_range(io->node, io->in[0].shape.rank, &from, &to);
     io->out[0].type = GH_I64;
     io->out[0].shape = (gh_shape){.rank = 1, .dims = {to - from}};
+    return GH_OK;
+}
+
+static gh_status size_infer(gh_io *io)
+{
+    GH_TRY(gh_io_need(io, 0, GH_UNKNOWN, -1));
+    io->out[0] = (gh_tensor){.type = GH_I64};
+    return GH_OK;
+}
+
+static gh_status size_run(gh_exec *x)
+{
+    *(int64_t *)x->out[0].data = (int64_t)gh_shape_span(&x->in[0].shape, 0, x->in[0].shape.rank);
     return GH_OK;
 }
 
@@ -240,19 +268,21 @@ static gh_status constant_run(gh_exec *x)
     return GH_OK;
 }
 
-#define VIEW(type, since, until, max_in, max_out, infer)                                                     \
+#define VIEW(type, since, until, max_in, infer)                                                              \
     {                                                                                                        \
-        type, "", since, until, GH_OP_VIEW, 1, max_in, max_out, infer, copy_run, NULL, NULL                  \
+        type, "", since, until, GH_OP_VIEW, 1, max_in, 1, infer, copy_run, NULL, NULL                        \
     }
 
 const gh_op gh_ops_shape[] = {
-    VIEW("Reshape", 5, 0, 2, 1, reshape_infer),
-    VIEW("Flatten", 1, 0, 1, 1, flatten_infer),
-    VIEW("Squeeze", 1, 0, 2, 1, squeeze_infer),
-    VIEW("Unsqueeze", 1, 0, 2, 1, unsqueeze_infer),
-    VIEW("Identity", 1, 0, 1, 1, identity_infer),
-    VIEW("Dropout", 1, 0, 3, 2, dropout_infer),
+    VIEW("Reshape", 5, 0, 2, reshape_infer),
+    VIEW("Flatten", 1, 0, 1, flatten_infer),
+    VIEW("Squeeze", 1, 0, 2, squeeze_infer),
+    VIEW("Unsqueeze", 1, 0, 2, unsqueeze_infer),
+    VIEW("Identity", 1, 0, 1, identity_infer),
+    {"Dropout", "", 1, 9, GH_OP_VIEW, 1, 1, 2, dropout_infer, dropout_run, NULL, NULL},
+    {"Dropout", "", 10, 0, GH_OP_VIEW, 1, 3, 2, dropout_infer, dropout_run, NULL, NULL},
     {"Shape", "", 1, 0, GH_OP_SHAPE, 1, 1, 1, shape_infer, shape_run, NULL, NULL},
+    {"Size", "", 1, 0, GH_OP_SHAPE, 1, 1, 1, size_infer, size_run, NULL, NULL},
     {"Constant", "", 1, 0, 0, 0, 0, 1, constant_infer, constant_run, NULL, NULL},
 };
 const size_t gh_ops_shape_count = GH_COUNT(gh_ops_shape);
