@@ -94,6 +94,8 @@ static void print_text(const job *j, const gh_result *r, const char *file)
     print_name(stdout, file);
     if (strcmp(gh_predictor_task(j->predictor), "localize") == 0)
         print_boxes(r);
+    else if (strcmp(gh_predictor_task(j->predictor), "embed") == 0)
+        puts(": a vector of features; --json shows it");
     else
         print_labels(r);
     if (gh_result_truncated(r)) {

@@ -9,16 +9,18 @@
 #include <string.h>
 
 typedef struct values {
-    const char *data, *body, *cut, *out, *head, *cache, *augment, *balance;
+    const char *data, *split, *body, *cut, *out, *head, *cache, *augment, *balance;
     gh_opt_list models;
     int64_t folds, seed, threads, cache_size, hidden, trees, neighbours, epochs;
     double l2;
-    bool strict, head_only, no_cache, no_report, quiet, json;
+    bool strict, head_only, no_reject, no_cache, no_report, quiet, json;
 } values;
 
 static const gh_option options[] = {
     {"data", GH_OPT_STRING, offsetof(values, data), "DIR", "folder, .tsv or .csv with labelled pictures", 0,
      0},
+    {"split", GH_OPT_STRING, offsetof(values, split), "NAME",
+     "learn from this part alone: train, val or test (all)", 0, 0},
     {"out", GH_OPT_STRING, offsetof(values, out), "DIR",
      "model folder to write; its last part is the model's name", 0, 0},
     {"body", GH_OPT_STRING, offsetof(values, body), "NAME",
@@ -42,6 +44,8 @@ static const gh_option options[] = {
     {"epochs", GH_OPT_INT, offsetof(values, epochs), "N", "mlp: most epochs", 1, 100000},
     {"head-only", GH_OPT_FLAG, offsetof(values, head_only),
      .help = "write the head alone; a server joins it to its body"},
+    {"no-reject", GH_OPT_FLAG, offsetof(values, no_reject),
+     .help = "no rule for pictures of none of the classes: always the best label"},
     {"cache", GH_OPT_STRING, offsetof(values, cache), "DIR", "where features are kept (~/.cache/gharial)", 0,
      0},
     {"cache-size", GH_OPT_BYTES, offsetof(values, cache_size), "BYTES", "most that the cache may take (2G)",
@@ -131,6 +135,7 @@ static gh_status train(gh_train_summary *s, const values *v, char **body, char *
                           .seed = (uint64_t)v->seed,
                           .strict = v->strict,
                           .head_only = v->head_only,
+                          .no_reject = v->no_reject,
                           .quiet = v->quiet,
                           .report = !v->no_report,
                           .l2 = (float)v->l2,
@@ -143,6 +148,8 @@ static gh_status train(gh_train_summary *s, const values *v, char **body, char *
     if (!v->data || !v->out)
         return gh_fail(e, GH_ARG, "%s is needed; see gharial train --help",
                        v->data ? "--out DIR" : "--data DIR");
+    if (v->split && strcmp(v->split, "all") != 0 && (o.part = gh_split_of(v->split)) == GH_SPLIT_NONE)
+        return gh_fail(e, GH_ARG, "--split is '%.40s'; it takes train, val, test or all", v->split);
     GH_TRY(balance_of(&o.balance, v->balance, e));
     GH_TRY(gh_augment_parse(&o.augment, v->augment, e));
     GH_TRY(gh_cli_model_path(body, v->body, &v->models, e));

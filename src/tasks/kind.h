@@ -33,7 +33,7 @@ const gh_kind *gh_kind_of(gh_task task);
 /* "classify and localize": the tasks that it does. */
 const char *gh_kind_names(char text[80]);
 
-extern const gh_kind gh_kind_classify, gh_kind_localize;
+extern const gh_kind gh_kind_classify, gh_kind_localize, gh_kind_embed;
 
 /* Adds a member that it takes over; false when it is NULL or memory is short. */
 bool gh_reply_set(json_t *object, const char *key, json_t *value);

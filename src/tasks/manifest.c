@@ -18,7 +18,7 @@
  * whose distance, the network's second output (N), is over d selftest    {"input": file in the folder,
  * "index": best class, "score": its probability, "tolerance": how far the score may be off (0.02)}
  *   description, license (texts), source, accuracy, training (an object or a list of them): shown by /models
- *   cut, body   where a head was cut off; hash of the body it needs
+ *   cut, body   where a head was cut off; the model that it stands on: hash of its model.onnx, or its name
  *   colours     a list of [red, green, blue], one a label
  *   pipeline    {"detector": a model of task localize, "steps": a list of {"model": a classifier, "key": what
  * its answer is called in a reply, "margin": added on each side of a box, in shares of that side (0),

@@ -48,6 +48,14 @@ gh_hash gh_model_stamp(const char *path)
     return hash;
 }
 
+bool gh_model_is_called(const char *folder, const char *name)
+{
+    gh_manifest *m = NULL;
+    bool same = gh_manifest_read(&m, folder, NULL) == GH_OK && strcmp(m->name, name) == 0;
+    gh_manifest_free(&m);
+    return same;
+}
+
 bool gh_model_file_hash(char text[GH_HASH_TEXT], const char *folder)
 {
     gh_map map = {0};
@@ -153,11 +161,19 @@ gh_status gh_model_open_head(gh_model **out, const char *folder, gh_model *body,
     return status;
 }
 
-/* The folder beside this one, or below one of `dirs`, whose model.onnx the manifest names; a new string, or
- * NULL. */
-static char *find_body(const char *folder, const char *hash, const char *const *dirs, size_t ndirs)
+/* A network that `body`, a name or the hash of a file, stands for. */
+static bool is_body(const char *folder, const char *body)
 {
-    char *found = NULL, text[GH_HASH_TEXT];
+    char text[GH_HASH_TEXT];
+    if (gh_model_is_head(folder) || gh_scan_is_pipeline(folder))
+        return false;
+    return gh_model_is_called(folder, body) || (gh_model_file_hash(text, folder) && strcmp(text, body) == 0);
+}
+
+/* The folder beside this one, or below one of `dirs`, that the manifest names; a new string, or NULL. */
+static char *find_body(const char *folder, const char *body, const char *const *dirs, size_t ndirs)
+{
+    char *found = NULL;
     char *parent = gh_path_join(folder, "..");
     for (size_t d = 0; parent && d <= ndirs && !found; d++) {
         char **folders = NULL;
@@ -166,8 +182,7 @@ static char *find_body(const char *folder, const char *hash, const char *const *
             GH_OK)
             continue;
         for (size_t i = 0; i < count && !found; i++)
-            if (!gh_model_is_head(folders[i]) && gh_model_file_hash(text, folders[i]) &&
-                strcmp(text, hash) == 0)
+            if (is_body(folders[i], body))
                 found = gh_strdup(folders[i]);
         gh_scan_free(&folders, count);
     }

@@ -34,6 +34,8 @@ GH_MUST_CHECK gh_status gh_model_open_lone_pipeline(gh_model **out, const char *
                                                     gh_err *e);
 /* Hash of size, time and inode of a model's files (a folder's, or the one file). */
 gh_hash gh_model_stamp(const char *path);
+/* True when the folder's manifest can be read and has that name. */
+bool gh_model_is_called(const char *folder, const char *name);
 /* Content hash of a folder's model.onnx, as a head's manifest names its body; false when it cannot be read.
  */
 bool gh_model_file_hash(char text[GH_HASH_TEXT], const char *folder);

@@ -90,14 +90,6 @@ typedef struct places {
     size_t ndirs;
 } places;
 
-static bool is_called(const char *folder, const char *name)
-{
-    gh_manifest *m = NULL;
-    bool same = gh_manifest_read(&m, folder, NULL) == GH_OK && strcmp(m->name, name) == 0;
-    gh_manifest_free(&m);
-    return same;
-}
-
 static gh_status find_on_disk(gh_model **out, const void *context, const char *name, gh_err *e)
 {
     const places *p = context;
@@ -106,7 +98,7 @@ static gh_status find_on_disk(gh_model **out, const void *context, const char *n
     size_t count = 0;
     GH_TRY(gh_scan_models(&folders, &count, p->dirs, p->ndirs, e));
     for (size_t i = 0; i < count && !found; i++)
-        if (is_called(folders[i], name))
+        if (gh_model_is_called(folders[i], name))
             found = folders[i];
     gh_status status = GH_OK;
     if (!found)

@@ -66,9 +66,9 @@ enum { NETWORKS, HEADS, PIPELINES, ROUNDS };
 /* One opening of all folders. */
 typedef struct loading {
     gh_registry *r, *old;       /* old may be NULL */
-    char (*hash)[GH_HASH_TEXT]; /* of each folder: a network's file hash; of a head, the hash of its body; or
-                                   "" */
-    char **cut;                 /* of each head, else NULL */
+    char (*hash)[GH_HASH_TEXT]; /* of each network's file, or "" */
+    char **name;                /* of each network, or NULL */
+    char **body, **cut;         /* of each head: hash or name of what it stands on, and where; else NULL */
     bool *pipeline;
     int round;
 } loading;
@@ -90,13 +90,20 @@ static bool has_output(const gh_model *m, const char *name)
     return false;
 }
 
+static bool stands_on(const loading *l, size_t head, size_t at)
+{
+    const char *body = l->body[head];
+    return body && *body && !l->cut[at] && !l->pipeline[at] &&
+           (strcmp(body, l->hash[at]) == 0 || (l->name[at] && strcmp(body, l->name[at]) == 0));
+}
+
 /* The cuts of all heads that stand on this folder's network; each once. */
 static size_t taps_for(const char **taps, const loading *l, size_t at)
 {
     size_t n = 0;
     for (size_t i = 0; i < l->r->count && n < GH_MAX_TAPS; i++) {
         bool there = false;
-        if (!l->cut[i] || !*l->hash[at] || strcmp(l->hash[i], l->hash[at]) != 0)
+        if (!stands_on(l, i, at))
             continue;
         for (size_t k = 0; k < n; k++)
             there |= strcmp(taps[k], l->cut[i]) == 0;
@@ -109,8 +116,7 @@ static size_t taps_for(const char **taps, const loading *l, size_t at)
 static gh_model *body_for(const loading *l, size_t head)
 {
     for (size_t i = 0; i < l->r->count; i++)
-        if (!l->cut[i] && !l->pipeline[i] && strcmp(l->hash[i], l->hash[head]) == 0 && l->r->models[i] &&
-            l->r->models[i]->state == GH_MODEL_READY)
+        if (stands_on(l, head, i) && l->r->models[i] && l->r->models[i]->state == GH_MODEL_READY)
             return l->r->models[i];
     return NULL;
 }
@@ -216,33 +222,65 @@ static void load_range(void *arg, int begin, int end, int thread)
     }
 }
 
-/* Which folders are heads and what they stand on; networks are hashed only when there are heads. */
+static gh_status no_memory(gh_err *e)
+{
+    return gh_fail(e, GH_NOMEM, "memory ran out at the models");
+}
+
+/* What a head's folder says of its body. */
+static gh_status survey_head(loading *l, size_t at, gh_err *e)
+{
+    gh_manifest *m = NULL;
+    bool read = gh_manifest_read(&m, l->r->folders[at], NULL) == GH_OK;
+    l->body[at] = gh_strdup(read && m->body ? m->body : "");
+    l->cut[at] = gh_strdup(read && m->cut ? m->cut : "");
+    gh_manifest_free(&m);
+    return l->body[at] && l->cut[at] ? GH_OK : no_memory(e);
+}
+
+/* What a network may be called by; left empty where that cannot be read. */
+static gh_status survey_network(loading *l, size_t at, gh_err *e)
+{
+    gh_manifest *m = NULL;
+    if (!gh_model_file_hash(l->hash[at], l->r->folders[at]))
+        l->hash[at][0] = '\0';
+    if (gh_manifest_read(&m, l->r->folders[at], NULL) != GH_OK)
+        return GH_OK;
+    l->name[at] = gh_strdup(m->name);
+    gh_manifest_free(&m);
+    return l->name[at] ? GH_OK : no_memory(e);
+}
+
+/* Which folders are heads and what they stand on; networks are looked at only when there are heads. */
 static gh_status survey(loading *l, gh_err *e)
 {
     gh_registry *r = l->r;
     bool any = false;
     l->hash = gh_calloc(r->count + 1, sizeof *l->hash);
+    l->name = gh_calloc(r->count + 1, sizeof *l->name);
+    l->body = gh_calloc(r->count + 1, sizeof *l->body);
     l->cut = gh_calloc(r->count + 1, sizeof *l->cut);
     l->pipeline = gh_calloc(r->count + 1, sizeof *l->pipeline);
-    if (!l->hash || !l->cut || !l->pipeline)
-        return gh_fail(e, GH_NOMEM, "memory ran out at the models");
+    if (!l->hash || !l->name || !l->body || !l->cut || !l->pipeline)
+        return no_memory(e);
     for (size_t i = 0; i < r->count; i++) {
-        gh_manifest *m = NULL;
         l->pipeline[i] = gh_scan_is_pipeline(r->folders[i]);
         if (!gh_model_is_head(r->folders[i]))
             continue;
         any = true;
-        if (gh_manifest_read(&m, r->folders[i], NULL) == GH_OK && m->body && strlen(m->body) < GH_HASH_TEXT)
-            strcpy(l->hash[i], m->body);
-        l->cut[i] = gh_strdup(m && m->cut ? m->cut : "");
-        gh_manifest_free(&m);
-        if (!l->cut[i])
-            return gh_fail(e, GH_NOMEM, "memory ran out at the models");
+        GH_TRY(survey_head(l, i, e));
     }
     for (size_t i = 0; any && i < r->count; i++)
-        if (!l->cut[i] && !l->pipeline[i] && !gh_model_file_hash(l->hash[i], r->folders[i]))
-            l->hash[i][0] = '\0';
+        if (!l->cut[i] && !l->pipeline[i])
+            GH_TRY(survey_network(l, i, e));
     return GH_OK;
+}
+
+static void free_texts(char **texts, size_t count)
+{
+    for (size_t i = 0; texts && i < count; i++)
+        gh_free(texts[i]);
+    gh_free(texts);
 }
 
 static gh_status load_all(gh_registry *r, gh_registry *old, gh_pool *pool, gh_err *e)
@@ -251,9 +289,9 @@ static gh_status load_all(gh_registry *r, gh_registry *old, gh_pool *pool, gh_er
     gh_status status = survey(&l, e);
     for (l.round = NETWORKS; l.round < ROUNDS && status == GH_OK; l.round++)
         gh_pool_for(pool, (int)r->count, load_range, &l);
-    for (size_t i = 0; l.cut && i < r->count; i++)
-        gh_free(l.cut[i]);
-    gh_free(l.cut);
+    free_texts(l.name, r->count);
+    free_texts(l.body, r->count);
+    free_texts(l.cut, r->count);
     gh_free(l.hash);
     gh_free(l.pipeline);
     return status;

@@ -241,6 +241,7 @@ void gh_result_free(gh_result **result)
     gh_free(r->parts);
     gh_model_put(&r->model);
     gh_free(r->labels);
+    gh_free(r->features);
     gh_free(r->objects);
     gh_free(r->facts);
     gh_free(r->scores);

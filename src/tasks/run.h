@@ -57,6 +57,8 @@ struct gh_result {
     size_t nlabels;
     gh_object *objects; /* the best first, or the largest, as the manifest says */
     size_t nobjects;
+    float *features; /* of task embed */
+    size_t nfeatures;
     gh_fact *facts;           /* of all objects */
     double *scores;           /* of all facts */
     struct gh_result **parts; /* of an answer of several models: theirs, whose objects are all here */

@@ -9,6 +9,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -44,6 +45,69 @@ bool gh_scan_is_pipeline(const char *folder)
     return yes;
 }
 
+/* True when the model `name` has a folder beside this one whose weights were never fetched. */
+static bool is_unfetched(list *l, const char *folder, const char *name)
+{
+    char relative[80];
+    if (!gh_model_name_ok(name))
+        return false;
+    snprintf(relative, sizeof relative, "../%s", name);
+    char *path = gh_path_join(folder, relative);
+    bool yes = path && is_file(l, path, "model.json") && !is_file(l, path, "model.onnx") &&
+               !is_file(l, path, "head.onnx") && !gh_scan_is_pipeline(path);
+    l->failed = l->failed || !path;
+    gh_free(path);
+    return yes;
+}
+
+/* Of the models that a manifest in this folder names, one that was not fetched; or NULL. */
+static const char *unfetched_of(list *l, const char *folder, const gh_manifest *m)
+{
+    if (m->body && is_unfetched(l, folder, m->body))
+        return m->body;
+    if (m->detector && is_unfetched(l, folder, m->detector))
+        return m->detector;
+    for (size_t i = 0; i < m->nsteps; i++)
+        if (is_unfetched(l, folder, m->steps[i].model))
+            return m->steps[i].model;
+    return NULL;
+}
+
+/* The manifest of the model `name` beside this folder; NULL when it cannot be read. */
+static gh_manifest *beside(list *l, const char *folder, const char *name)
+{
+    gh_manifest *m = NULL;
+    char relative[80];
+    snprintf(relative, sizeof relative, "../%s", name);
+    char *path = gh_path_join(folder, relative);
+    l->failed = l->failed || !path;
+    if (path && gh_manifest_read(&m, path, NULL) != GH_OK)
+        m = NULL;
+    gh_free(path);
+    return m;
+}
+
+/* True, and says so, when a head's body, or a part of a pipeline or that part's body, was never fetched: the
+ * model is then no failure, it is not there either. */
+static bool lacks_a_part(list *l, const char *folder)
+{
+    gh_manifest *m = NULL, *step = NULL;
+    if (gh_manifest_read(&m, folder, NULL) != GH_OK)
+        return false; /* opening it will say why */
+    const char *part = unfetched_of(l, folder, m);
+    for (size_t i = 0; i < m->nsteps && !part; i++) {
+        gh_manifest_free(&step);
+        step = beside(l, folder, m->steps[i].model);
+        part = step ? unfetched_of(l, folder, step) : NULL;
+    }
+    if (part)
+        gh_log(GH_LOG_INFO, "%s is skipped: the weights of '%s', which it stands on, were not fetched",
+               folder, part);
+    gh_manifest_free(&m);
+    gh_manifest_free(&step);
+    return part != NULL;
+}
+
 /* Takes `path` over. */
 static void append(list *l, char *path)
 {
@@ -66,6 +130,8 @@ static void consider(list *l, char *folder)
     } else if (!is_file(l, folder, "model.onnx") && !is_file(l, folder, "head.onnx") &&
                !gh_scan_is_pipeline(folder)) {
         gh_log(GH_LOG_INFO, "%s is skipped: its weights (model.onnx) were not fetched", folder);
+        gh_free(folder);
+    } else if (!is_file(l, folder, "model.onnx") && lacks_a_part(l, folder)) {
         gh_free(folder);
     } else {
         append(l, folder);

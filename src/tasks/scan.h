@@ -8,8 +8,9 @@
 #include <stddef.h>
 
 /* Every model folder (a model.json and a model.onnx, or a head.onnx, or a pipeline) directly below each of
- * `dirs`, or `dirs[i]` itself when it is one; each folder's entries sorted by name. Without model.onnx:
- * skipped with a log line. The caller frees with gh_scan_free. GH_NOTFOUND when one of `dirs` cannot be read.
+ * `dirs`, or `dirs[i]` itself when it is one; each folder's entries sorted by name. Without model.onnx,
+ * or standing on a model beside it that is without: skipped with a log line. The caller frees with
+ * gh_scan_free. GH_NOTFOUND when one of `dirs` cannot be read.
  */
 GH_MUST_CHECK gh_status gh_scan_models(char ***out, size_t *count, const char *const *dirs, size_t ndirs,
                                        gh_err *e);

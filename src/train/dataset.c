@@ -80,6 +80,23 @@ gh_status gh_dataset_add(gh_dataset *d, const gh_sample *sample, gh_err *e)
     return GH_OK;
 }
 
+gh_status gh_dataset_keep_part(gh_dataset *d, gh_split part, gh_err *e)
+{
+    size_t kept = 0;
+    if (d->per_split[part] == 0)
+        return gh_fail(e, GH_ARG, "the data has no pictures in split %s", gh_split_name(part));
+    for (size_t i = 0; i < d->count; i++) {
+        if (d->samples[i].split != part)
+            continue;
+        d->samples[kept] = d->samples[i];
+        d->samples[kept++].split = GH_SPLIT_NONE;
+    }
+    d->count = kept;
+    memset(d->per_split, 0, sizeof d->per_split);
+    d->per_split[GH_SPLIT_NONE] = kept;
+    return GH_OK;
+}
+
 /* root/class, all its pictures. */
 static gh_status read_class(gh_dataset *d, const char *root, const char *name, gh_split split, gh_err *e)
 {

@@ -43,6 +43,9 @@ const char *gh_split_name(gh_split split);
 /* "train", "val", "valid", "validation" or "test", in any case; else GH_SPLIT_NONE. */
 gh_split gh_split_of(const char *name);
 
+/* Keeps the samples of one part alone, as if the data had no parts; GH_ARG when it has no picture. */
+GH_MUST_CHECK gh_status gh_dataset_keep_part(gh_dataset *d, gh_split part, gh_err *e);
+
 /* Adds a sample; texts and votes are copied. Used by the readers of each layout. */
 GH_MUST_CHECK gh_status gh_dataset_add(gh_dataset *d, const gh_sample *sample, gh_err *e);
 /* Reads a .tsv or .csv table into `d`. */

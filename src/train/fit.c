@@ -49,7 +49,7 @@ static void keep_twins_together(gh_train_run *r)
 static gh_status load(gh_train_run *r)
 {
     const gh_train_options *o = r->o;
-    gh_trainset_options set = {.strict = o->strict, .pool = o->pool};
+    gh_trainset_options set = {.strict = o->strict, .part = o->part, .pool = o->pool};
     gh_features_options features = {.augment = o->augment,
                                     .cache = o->cache,
                                     .cache_bytes = o->cache_bytes,
@@ -112,7 +112,7 @@ static gh_status try_head(gh_train_run *r, const gh_head_type *type)
     gh_metrics *m = NULL;
     uint64_t start = gh_now_ns();
     gh_candidate *c = &r->candidates[r->ncandidates];
-    gh_status status = gh_validate(&h, &r->data, type, true, r->e);
+    gh_status status = gh_validate(&h, &r->data, type, !r->o->no_reject, r->e);
     if (!status)
         status = gh_train_measure(&m, h, NULL, r->e);
     if (!status) {
@@ -169,7 +169,7 @@ static gh_status fit_final(gh_train_run *r)
         status = gh_rows_gather(&plain, &r->data, keep, false, r->e);
     if (!status)
         status = r->type->fit(&r->head, &rows, &r->data.fit, r->e);
-    if (!status)
+    if (!status && !r->o->no_reject)
         status = gh_reject_fit(&r->reject, &plain, r->e);
     if (!status)
         r->details = r->type->describe(r->head);

@@ -9,6 +9,7 @@ typedef struct gh_train_options {
     const char *data, *body, *cut; /* cut may be NULL */
     const char *out;               /* model folder to write; its last part is the model's name */
     const char *head;              /* a head's name, or "auto" */
+    gh_split part;                 /* learns from this part of the data alone; GH_SPLIT_NONE = all */
     const char *cache;             /* folder, or NULL */
     uint64_t cache_bytes;
     unsigned augment;
@@ -16,6 +17,7 @@ typedef struct gh_train_options {
     uint32_t folds; /* of the cross-validation */
     uint64_t seed;
     bool strict, head_only, quiet, report;
+    bool no_reject; /* no rule for pictures of none of the classes */
     float l2;
     int hidden, trees, neighbours, epochs;
     gh_pool *pool;

@@ -62,6 +62,8 @@ gh_status gh_train_calibrate(gh_train_run *r)
     if (!status) {
         r->ece_before = before->ece;
         r->temperature = gh_temperature(h->logits, h->label, h->n, h->classes);
+    }
+    if (!status && h->distance) {
         r->reject_threshold = gh_reject_threshold(h->distance, h->n, REJECT_RATE);
         size_t beyond = 0;
         for (size_t i = 0; i < h->n; i++)

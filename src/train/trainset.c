@@ -54,6 +54,7 @@ typedef struct builder {
     gh_trainset *t;
     const gh_dataset *list;
     gh_symbols classes, groups, contents;
+    uint32_t *column; /* class of each column of votes */
     uint32_t cap_problems;
     bool strict;
     gh_err *e;
@@ -126,14 +127,15 @@ static gh_status name_classes(builder *b)
         if (s->name && !(t->classes[s->id] = gh_arena_string(t->arena, s->name, s->len)))
             return no_memory(b->e);
     }
-    if (b->list->nvoted)
-        return GH_OK;
     qsort(t->classes, t->nclasses, sizeof *t->classes, by_name);
     gh_symbols_free(&b->classes);
     for (uint32_t i = 0; i < t->nclasses; i++)
         if (!gh_symbols_add(&b->classes, t->classes[i], strlen(t->classes[i]), i))
             return no_memory(b->e);
-    return GH_OK;
+    b->column = gh_arena_array(t->arena, b->list->nvoted + 1, sizeof *b->column);
+    for (size_t i = 0; b->column && i < b->list->nvoted; i++)
+        GH_TRY(number_of(b, &b->column[i], &b->classes, b->list->voted[i]));
+    return b->column ? GH_OK : no_memory(b->e);
 }
 
 static gh_status copy_votes(builder *b, gh_example *x, const gh_sample *s)
@@ -145,7 +147,7 @@ static gh_status copy_votes(builder *b, gh_example *x, const gh_sample *s)
     for (uint32_t c = 0; c < b->t->nclasses; c++)
         sum += s->votes[c];
     for (uint32_t c = 0; c < b->t->nclasses; c++)
-        votes[c] = (float)(s->votes[c] / sum);
+        votes[b->column[c]] = (float)(s->votes[c] / sum);
     x->votes = votes;
     return GH_OK;
 }
@@ -237,10 +239,10 @@ gh_status gh_trainset_open(gh_trainset **out, const char *path, const gh_trainse
     gh_dataset *list = NULL;
     GH_TRY(gh_dataset_open(&list, path, e));
     builder b = {.t = gh_calloc(1, sizeof *b.t), .list = list, .strict = options->strict, .e = e};
-    gh_status status = GH_OK;
+    gh_status status = options->part ? gh_dataset_keep_part(list, options->part, e) : GH_OK;
     if (b.t)
         b.t->arena = gh_arena_new(ARENA_LIMIT);
-    if (!b.t || !b.t->arena)
+    if (status == GH_OK && (!b.t || !b.t->arena))
         status = no_memory(e);
     if (status == GH_OK)
         status = read_list(&b, options);

@@ -17,7 +17,7 @@
 typedef struct gh_example {
     const char *path;   /* as it can be opened */
     const float *votes; /* class shares that sum to 1, or NULL when only `label` counts */
-    uint32_t label;     /* class; of votes the largest, ties to the lower index */
+    uint32_t label;     /* class; of votes the largest, ties to the first column */
     uint32_t group;     /* pictures of one group stay on one side of a split; UINT32_MAX = none */
     uint32_t twin;      /* first sample with the same bytes; itself when it is the first */
     gh_split split;     /* as the data say; GH_SPLIT_NONE where they do not */
@@ -26,7 +26,7 @@ typedef struct gh_example {
 
 typedef struct gh_trainset {
     gh_arena *arena;      /* holds paths, names and votes */
-    const char **classes; /* sorted by name (CSV: votes in the order of the columns) */
+    const char **classes; /* sorted by name */
     uint32_t nclasses;
     gh_example *examples; /* sorted by path */
     uint32_t nexamples;
@@ -38,6 +38,7 @@ typedef struct gh_trainset {
 
 typedef struct gh_trainset_options {
     bool strict;   /* a problem is an error */
+    gh_split part; /* this part of the data alone, as if they had no parts; GH_SPLIT_NONE = all */
     gh_pool *pool; /* reads files side by side; may be NULL */
 } gh_trainset_options;
 

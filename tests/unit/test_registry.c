@@ -113,6 +113,30 @@ START_TEST(test_unfetched_models_are_skipped)
 }
 END_TEST
 
+/* A head or a pipeline on a network that was not fetched is as little there as that network. */
+START_TEST(test_what_stands_on_unfetched_models_is_skipped)
+{
+    tiny_model("a", "");
+    tiny_text("b/model.json", tiny_manifest("b", ""));
+    tiny_text("head/model.json", tiny_manifest("head", ", \"body\": \"b\", \"cut\": \"pooled\""));
+    tiny_text("head/head.onnx", "it is not looked at");
+    tiny_text("pipe/model.json", "{\"name\": \"pipe\", \"version\": \"1\", \"task\": \"localize\", "
+                                 "\"pipeline\": {\"detector\": \"b\", \"steps\": "
+                                 "[{\"model\": \"a\", \"key\": \"k\"}]}}");
+    tiny_text("pipe2/model.json", "{\"name\": \"pipe2\", \"version\": \"1\", \"task\": \"localize\", "
+                                  "\"pipeline\": {\"detector\": \"a\", \"steps\": "
+                                  "[{\"model\": \"head\", \"key\": \"k\"}]}}");
+    ck_assert_int_eq(open_all(), GH_OK);
+    ck_assert_uint_eq(gh_registry_count(r), 1);
+    ck_assert(gh_registry_ready(r));
+    tiny_text("lost/model.json", tiny_manifest("lost", ", \"body\": \"nowhere\", \"cut\": \"pooled\""));
+    tiny_text("lost/head.onnx", "it is not looked at");
+    ck_assert_int_eq(open_all(), GH_OK);
+    ck_assert_uint_eq(gh_registry_count(r), 2);
+    ck_assert(!gh_registry_ready(r));
+}
+END_TEST
+
 START_TEST(test_broken_models_stay_with_their_reason)
 {
     tiny_model("a", "");
@@ -300,6 +324,7 @@ Suite *gh_suite_registry(void)
     tcase_add_test(t, test_no_models_and_no_folder);
     tcase_add_test(t, test_a_folder_may_be_a_model_itself);
     tcase_add_test(t, test_unfetched_models_are_skipped);
+    tcase_add_test(t, test_what_stands_on_unfetched_models_is_skipped);
     tcase_add_test(t, test_broken_models_stay_with_their_reason);
     tcase_add_test(t, test_a_failed_default_is_unavailable);
     tcase_add_test(t, test_two_models_of_one_name);

@@ -6,6 +6,7 @@
 #include "base/folder.h"
 #include "base/mem.h"
 #include "engine/onnx.h"
+#include "tasks/model_parts.h"
 #include "tasks/run.h"
 #include "train/cache.h"
 #include "train/fit_parts.h"
@@ -128,6 +129,20 @@ START_TEST(test_strangers_are_unknown)
 }
 END_TEST
 
+/* Asked not to tell strangers, a head gives its best label for anything, and carries no distance. */
+START_TEST(test_no_rule_for_strangers)
+{
+    o.no_reject = true;
+    o.report = true;
+    must_train();
+    gh_result *r = ask(out, 0, 255, 0);
+    ck_assert(!r->unknown);
+    ck_assert_uint_eq(gh_net_outputs(r->model->net), 1);
+    ck_assert_double_eq(r->model->manifest->reject_distance, 0);
+    gh_result_free(&r);
+}
+END_TEST
+
 START_TEST(test_every_head_trains_and_serves)
 {
     for (size_t i = 0; gh_head_types[i]; i++) {
@@ -225,6 +240,41 @@ START_TEST(test_heads_alone_share_their_body)
     gh_worker_free(&w);
     gh_registry_free(&r);
     gh_buf_free(&png);
+}
+END_TEST
+
+/* The body's name in place of its hash: the head stays good when the body is imported anew, with other bytes.
+ */
+START_TEST(test_a_head_that_names_its_body)
+{
+    char head[300], path[320], hash[GH_HASH_TEXT], text_of_hash[60];
+    gh_buf text = {0};
+    gh_registry *r = NULL;
+    tiny_file("all/body/x", "", 0);
+    tiny_onnx("all/body/model.onnx");
+    tiny_text("all/body/model.json", tiny_manifest("body", ""));
+    snprintf(body, sizeof body, "%s", tiny_path("all/body"));
+    snprintf(head, sizeof head, "%s", tiny_path("all/head"));
+    o.head_only = true;
+    o.out = head;
+    must_train();
+    read_model(&text, head, "model.json");
+    gh_buf_add(&text, "", 1);
+    ck_assert(gh_model_file_hash(hash, body));
+    snprintf(text_of_hash, sizeof text_of_hash, "\"body\": \"%s\"", hash);
+    char *at = strstr((char *)text.data, text_of_hash);
+    ck_assert_ptr_nonnull(at);
+    memset(at, ' ', strlen(text_of_hash));
+    memcpy(at, "\"body\": \"body\"", 14);
+    snprintf(path, sizeof path, "%s/model.json", head);
+    ck_assert_int_eq(gh_file_write(path, text.data, text.len - 1, &e), GH_OK);
+    check_answer(head, 205, 70, 25, "warm");
+    const char *dir = tiny_path("all");
+    ck_assert_msg(gh_registry_open(&r, &dir, 1, &e) == GH_OK, "%s", e.text);
+    ck_assert_uint_eq(gh_registry_count(r), 2);
+    ck_assert(gh_registry_ready(r));
+    gh_registry_free(&r);
+    gh_buf_free(&text);
 }
 END_TEST
 
@@ -720,9 +770,11 @@ Suite *gh_suite_train(void)
     tcase_add_checked_fixture(c, setup, teardown);
     tcase_add_test(c, test_a_trained_folder_serves);
     tcase_add_test(c, test_strangers_are_unknown);
+    tcase_add_test(c, test_no_rule_for_strangers);
     tcase_add_test(c, test_every_head_trains_and_serves);
     tcase_add_test(c, test_threads_do_not_change_a_byte);
     tcase_add_test(c, test_heads_alone_share_their_body);
+    tcase_add_test(c, test_a_head_that_names_its_body);
     tcase_add_test(c, test_a_head_without_its_body_says_so);
     tcase_add_test(c, test_reload);
     tcase_add_test(c, test_what_cannot_be_learned_is_refused);

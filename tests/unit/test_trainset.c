@@ -85,7 +85,8 @@ START_TEST(test_unreadable_files_are_left_out_and_listed)
 }
 END_TEST
 
-/* A bare name is found below the split it belongs to; "valid" is val; votes become shares. */
+/* A bare name is found below the split it belongs to; "valid" is val; votes become shares, in the order of
+ * the classes' names. */
 START_TEST(test_votes_with_bare_names)
 {
     tiny_picture("d/train/happy/x.png", 9, 9, 1, 1, 1);
@@ -95,13 +96,34 @@ START_TEST(test_votes_with_bare_names)
               "name,split,happy,sad,angry\nx.png,train,6,2,0\nx.png,valid,0,1,0\ny.png,train,0,3,1\n");
     must_open("d/votes.csv");
     ck_assert_uint_eq(t->nclasses, 3);
-    ck_assert_str_eq(t->classes[2], "angry");
+    ck_assert_str_eq(t->classes[0], "angry");
+    ck_assert_str_eq(t->classes[1], "happy");
+    ck_assert_str_eq(t->classes[2], "sad");
     ck_assert_int_eq(example("valid/sad/x.png")->split, GH_SPLIT_VAL);
     const gh_example *x = example("train/happy/x.png");
-    ck_assert_uint_eq(x->label, 0);
-    ck_assert_float_eq_tol(x->votes[0], 0.75f, 1e-6f);
-    ck_assert_float_eq_tol(x->votes[1], 0.25f, 1e-6f);
+    ck_assert_uint_eq(x->label, 1);
+    ck_assert_float_eq_tol(x->votes[0], 0, 1e-6f);
+    ck_assert_float_eq_tol(x->votes[1], 0.75f, 1e-6f);
+    ck_assert_float_eq_tol(x->votes[2], 0.25f, 1e-6f);
     ck_assert(t->parted);
+}
+END_TEST
+
+/* One part of the data, as if there were no others. */
+START_TEST(test_one_part_alone)
+{
+    tiny_picture("d/train/happy/x.png", 9, 9, 1, 1, 1);
+    tiny_picture("d/train/sad/y.png", 9, 9, 3, 3, 3);
+    tiny_picture("d/valid/sad/x.png", 9, 9, 2, 2, 2);
+    options.part = GH_SPLIT_TRAIN;
+    must_open("d");
+    ck_assert_uint_eq(t->nexamples, 2);
+    ck_assert(!t->parted);
+    ck_assert_int_eq(example("sad/y.png")->split, GH_SPLIT_NONE);
+    gh_trainset_free(&t);
+    options.part = GH_SPLIT_TEST;
+    ck_assert_int_eq(gh_trainset_open(&t, tiny_path("d"), &options, &e), GH_ARG);
+    ck_assert_ptr_nonnull(strstr(e.text, "split test"));
 }
 END_TEST
 
@@ -185,6 +207,7 @@ Suite *gh_suite_trainset(void)
     tcase_add_test(c, test_equal_pictures_are_twins_and_conflicts_are_told);
     tcase_add_test(c, test_unreadable_files_are_left_out_and_listed);
     tcase_add_test(c, test_votes_with_bare_names);
+    tcase_add_test(c, test_one_part_alone);
     tcase_add_test(c, test_bad_votes_name_file_and_line);
     tcase_add_test(c, test_folds_keep_together_what_belongs_together);
     tcase_add_test(c, test_failing_memory_is_reported);
