@@ -33,9 +33,9 @@ void gh_cli_json_error(const char *file, const gh_err *e);
 /* The folder of models when none is named: ./models, else ../models or ../share/gharial/models as seen from
  * the folder of the binary (.build/gharial lies in the project). Written into `out`; returns out. */
 const char *gh_cli_models_dir(char *out, size_t size);
-/* What --model means: a name is looked up below each of `dirs` (none = gh_cli_models_dir); what has a slash
- * or ends in .onnx is a path, as is a model folder that no name matches. NULL: the default model of task
- * classify. *out is the caller's (gh_free). GH_NOTFOUND says what there is. */
+/* What --model means: a name is looked up below each of `dirs` (none or NULL = gh_cli_models_dir); what has a
+ * slash or ends in .onnx is a path, as is a model folder that no name matches. NULL: the default model of
+ * task classify. *out is the caller's (gh_free). GH_NOTFOUND says what there is. */
 GH_MUST_CHECK gh_status gh_cli_model_path(char **out, const char *model, const gh_opt_list *dirs, gh_err *e);
 
 #endif

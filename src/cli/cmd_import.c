@@ -32,8 +32,9 @@ static const gh_usage usage = {
     .command = "import",
     .args = "FILE",
     .about = "Turns a foreign weight file into an ONNX model. Nothing in the file is executed. Networks:\n"
-             "efficientnet-lite0 to efficientnet-lite4, retinaface-mobilenet0.25; TFLite files bring their\n"
-             "own. An ONNX file is copied as it is, after a check that gharial runs it.",
+             "efficientnet-lite0 to -lite4, mobilenet-v2, resnet18, resnet34, resnet50 (torchvision's\n"
+             "names), retinaface-mobilenet0.25; TFLite files bring their own. An ONNX file is copied as it\n"
+             "is, after a check that gharial runs it.",
     .example = "gharial import --from torch --arch efficientnet-lite0 weights.pth --out model.onnx",
     .options = options,
     .min_args = 1,

@@ -97,8 +97,8 @@ gh_status gh_cli_model_path(char **out, const char *model, const gh_opt_list *di
     size_t count = 0;
     gh_status status = GH_OK;
     if (!model || !is_path(model))
-        status = dirs->count ? gh_scan_models(&folders, &count, dirs->items, dirs->count, e)
-                             : gh_scan_models(&folders, &count, &one, 1, e);
+        status = dirs && dirs->count ? gh_scan_models(&folders, &count, dirs->items, dirs->count, e)
+                                     : gh_scan_models(&folders, &count, &one, 1, e);
     if (status != GH_OK)
         return status;
     const char *found = model && is_path(model) ? model : NULL;

@@ -5,16 +5,21 @@
 
 static const struct {
     const char *name;
-    gh_efficientnet_args args;
-    void (*plain)(gh_graph *g, gh_params *p);
+    gh_arch_builder *build;
+    gh_arch_args args;
 } archs[] = {
     /* width, depth, input: table of the EfficientNet-Lite release (Liu, TensorFlow blog, March 2020) */
-    {"efficientnet-lite0", {1.0, 1.0, 224}, NULL},
-    {"efficientnet-lite1", {1.0, 1.1, 240}, NULL},
-    {"efficientnet-lite2", {1.1, 1.2, 260}, NULL},
-    {"efficientnet-lite3", {1.2, 1.4, 280}, NULL},
-    {"efficientnet-lite4", {1.4, 1.8, 300}, NULL},
-    {"retinaface-mobilenet0.25", {0, 0, 0}, gh_arch_retinaface},
+    {"efficientnet-lite0", gh_arch_efficientnet_lite, {.width = 1.0, .depth = 1.0, .size = 224}},
+    {"efficientnet-lite1", gh_arch_efficientnet_lite, {.width = 1.0, .depth = 1.1, .size = 240}},
+    {"efficientnet-lite2", gh_arch_efficientnet_lite, {.width = 1.1, .depth = 1.2, .size = 260}},
+    {"efficientnet-lite3", gh_arch_efficientnet_lite, {.width = 1.2, .depth = 1.4, .size = 280}},
+    {"efficientnet-lite4", gh_arch_efficientnet_lite, {.width = 1.4, .depth = 1.8, .size = 300}},
+    {"mobilenet-v2", gh_arch_mobilenet_v2, {.size = 0}},
+    /* blocks: table 1 of He et al. 2016 */
+    {"resnet18", gh_arch_resnet, {.blocks = {2, 2, 2, 2}}},
+    {"resnet34", gh_arch_resnet, {.blocks = {3, 4, 6, 3}}},
+    {"resnet50", gh_arch_resnet, {.blocks = {3, 4, 6, 3}, .bottleneck = true}},
+    {"retinaface-mobilenet0.25", gh_arch_retinaface, {.size = 0}},
 };
 
 const char *gh_arch_name(size_t i)
@@ -47,10 +52,7 @@ gh_status gh_arch_build(gh_graph **out, const char *arch, gh_torch *weights, gh_
     gh_status status = gh_graph_new(&g, e);
     if (status == GH_OK) {
         g->name = archs[i].name;
-        if (archs[i].plain)
-            archs[i].plain(g, &p);
-        else
-            gh_arch_efficientnet_lite(g, &p, &archs[i].args);
+        archs[i].build(g, &p, &archs[i].args);
         status = gh_params_check(&p, arch, e);
     }
     if (status == GH_OK)

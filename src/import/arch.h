@@ -5,11 +5,13 @@
 #include "engine/graph.h"
 #include "import/params.h"
 
-/* Variant of EfficientNet-Lite (Liu 2020): factors of channels and of blocks a stage, side of the input. */
-typedef struct gh_efficientnet_args {
-    double width, depth;
-    int size;
-} gh_efficientnet_args;
+/* What a family needs to know of its member; zero where it does not ask. */
+typedef struct gh_arch_args {
+    double width, depth; /* EfficientNet-Lite: factors of channels and of blocks a stage */
+    int size;            /* of the input; 0: any */
+    int blocks[4];       /* ResNet: of each stage */
+    bool bottleneck;
+} gh_arch_args;
 
 /* The network `arch` with the checkpoint's weights. GH_NOTFOUND lists the networks there are, GH_FORMAT all
  * tensors that are missing, of another shape or left over. */
@@ -18,7 +20,7 @@ GH_MUST_CHECK gh_status gh_arch_build(gh_graph **out, const char *arch, gh_torch
 const char *gh_arch_name(size_t i);
 
 /* Builders add nodes to `g` and note in `p` what is missing. */
-void gh_arch_efficientnet_lite(gh_graph *g, gh_params *p, const gh_efficientnet_args *args);
-void gh_arch_retinaface(gh_graph *g, gh_params *p);
+typedef void gh_arch_builder(gh_graph *g, gh_params *p, const gh_arch_args *args);
+gh_arch_builder gh_arch_efficientnet_lite, gh_arch_mobilenet_v2, gh_arch_resnet, gh_arch_retinaface;
 
 #endif

@@ -5,9 +5,7 @@
  * before the softmax, landmarks [1, n, 10], for two anchors a cell, the finest stride first. Any multiple of
  * 32 is a side.
  */
-#include "import/arch.h"
-
-#include "import/fold.h"
+#include "import/arch_parts.h"
 
 #include <stdio.h>
 
@@ -32,21 +30,12 @@ typedef struct conv {
 static uint32_t add_conv(builder *b, uint32_t in, const char *module, int n, conv c)
 {
     char name[64], text[80], conv_name[64], bn_name[64];
-    float *weights = NULL, *bias = NULL;
-    int64_t shape[4] = {c.out, c.in / c.groups, c.kernel, c.kernel}, pad = c.kernel / 2;
+    const int pad = c.kernel / 2;
     snprintf(name, sizeof name, n ? "%s.%d" : "%s", module, n);
     snprintf(conv_name, sizeof conv_name, "%s.%d", module, n);
     snprintf(bn_name, sizeof bn_name, "%s.%d", module, n + 1);
-    snprintf(text, sizeof text, "%s/weight", name);
-    uint32_t w = gh_graph_const_f32(b->g, text, gh_shape_of(4, shape), &weights);
-    snprintf(text, sizeof text, "%s/bias", name);
-    uint32_t bias_value = gh_graph_const_f32(b->g, text, gh_shape_of(1, shape), &bias);
-    gh_fold_conv(weights, bias, b->p, conv_name, bn_name, shape, BN_EPS);
-    uint32_t out = gh_graph_op(b->g, "Conv", name, (uint32_t[]){in, w, bias_value}, 3);
-    gh_graph_set_ints(b->g, out, "kernel_shape", (int64_t[]){c.kernel, c.kernel}, 2);
-    gh_graph_set_ints(b->g, out, "strides", (int64_t[]){c.stride, c.stride}, 2);
-    gh_graph_set_ints(b->g, out, "pads", (int64_t[]){pad, pad, pad, pad}, 4);
-    gh_graph_set_int(b->g, out, "group", c.groups);
+    const gh_arch_conv window = {c.in, c.out, c.kernel, c.stride, c.groups, pad, pad, BN_EPS};
+    uint32_t out = gh_arch_add_conv(b->g, b->p, in, name, conv_name, bn_name, &window);
     if (!c.leaky)
         return out;
     snprintf(text, sizeof text, "%s/leaky", name);
@@ -155,8 +144,9 @@ static void add_output(builder *b, const uint32_t levels[LEVELS], const char *he
     gh_graph_output(b->g, all);
 }
 
-void gh_arch_retinaface(gh_graph *g, gh_params *p)
+void gh_arch_retinaface(gh_graph *g, gh_params *p, const gh_arch_args *args)
 {
+    (void)args;
     builder b = {g, p};
     uint32_t levels[LEVELS];
     int channels = 3;

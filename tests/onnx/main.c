@@ -2,7 +2,8 @@
  * tests/onnx/expected.txt holds one line a case; any drift from it fails.
  *   onnx            a Check program      onnx --write    writes expected.txt anew
  *   onnx CASE...    says how these go (node/test_relu)
- *   onnx --random FOLDER COUNT FIRST   networks for tests/onnx/ort.py */
+ *   onnx --random FOLDER COUNT FIRST   networks for tests/onnx/ort.py
+ *   onnx --archs FOLDER                networks from checkpoints, for the same */
 #include "base/cpu.h"
 #include "base/mem.h"
 #include "onnx/case.h"
@@ -165,6 +166,8 @@ int main(int argc, char **argv)
     char text[800];
     if (argc == 2 && strcmp(argv[1], "--write") == 0)
         return write_expected();
+    if (argc == 3 && strcmp(argv[1], "--archs") == 0)
+        return or_write_archs(argv[2]) ? EXIT_SUCCESS : EXIT_FAILURE;
     if (argc == 5 && strcmp(argv[1], "--random") == 0)
         return or_write(argv[2], strtoull(argv[4], NULL, 10), strtoull(argv[3], NULL, 10)) ? EXIT_SUCCESS
                                                                                            : EXIT_FAILURE;

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "engine/net.h"
 #include "engine/onnx.h"
+#include "unit/arch_case.h"
 #include "unit/random_net.h"
 
 #include <stdio.h>
@@ -31,14 +32,15 @@ static gh_status run(gh_buf *in, gh_buf *out, gh_session *s, gh_net *net, uint64
     return in->failed || out->failed ? gh_fail(e, GH_NOMEM, "no memory") : GH_OK;
 }
 
-static gh_status run_file(gh_buf *in, gh_buf *out, const char *path, uint64_t seed, gh_err *e)
+static gh_status run_file(gh_buf *in, gh_buf *out, const char *path, const gh_shape *shape, uint64_t seed,
+                          gh_err *e)
 {
     gh_net *net = NULL;
     gh_plan *plan = NULL;
     gh_session *s = NULL;
     gh_status status = gh_net_load(&net, path, GH_PASS_ALL, e);
     if (!status)
-        status = gh_plan_get(&plan, net, &gh_net_input(net, 0)->shape, e);
+        status = gh_plan_get(&plan, net, shape ? shape : &gh_net_input(net, 0)->shape, e);
     if (!status)
         status = gh_session_new(&s, NULL, e);
     if (!status)
@@ -60,18 +62,19 @@ static gh_status put_file(const char *path, const gh_buf *b, gh_err *e)
     return closed && wrote == b->len ? GH_OK : gh_fail(e, GH_IO, "cannot write %s", path);
 }
 
-static gh_status write_one(const char *folder, uint64_t seed, gh_err *e)
+/* Takes the graph. `shape` is the input's; NULL = as the graph has it. */
+static gh_status write_net(const char *folder, const char *name, gh_graph **g, const gh_shape *shape,
+                           uint64_t seed, gh_err *e)
 {
     char path[3][512];
     static const char *const ends[] = {"onnx", "in", "out"};
     gh_buf in = {0}, out = {0};
-    gh_graph *g = rn_build(seed, 0);
     for (int i = 0; i < 3; i++)
-        snprintf(path[i], sizeof path[i], "%s/%llu.%s", folder, (unsigned long long)seed, ends[i]);
-    gh_status status = g ? gh_onnx_write(g, path[0], e) : gh_fail(e, GH_NOMEM, "no memory");
-    gh_graph_free(&g);
+        snprintf(path[i], sizeof path[i], "%s/%s.%s", folder, name, ends[i]);
+    gh_status status = gh_onnx_write(*g, path[0], e);
+    gh_graph_free(g);
     if (!status)
-        status = run_file(&in, &out, path[0], seed, e);
+        status = run_file(&in, &out, path[0], shape, seed, e);
     if (!status)
         status = put_file(path[1], &in, e);
     if (!status)
@@ -79,6 +82,14 @@ static gh_status write_one(const char *folder, uint64_t seed, gh_err *e)
     gh_buf_free(&in);
     gh_buf_free(&out);
     return status;
+}
+
+static gh_status write_one(const char *folder, uint64_t seed, gh_err *e)
+{
+    char name[32];
+    gh_graph *g = rn_build(seed, 0);
+    snprintf(name, sizeof name, "%llu", (unsigned long long)seed);
+    return g ? write_net(folder, name, &g, NULL, seed, e) : gh_fail(e, GH_NOMEM, "no memory");
 }
 
 int or_write(const char *folder, uint64_t first, uint64_t count)
@@ -90,4 +101,40 @@ int or_write(const char *folder, uint64_t first, uint64_t count)
             return 0;
         }
     return 1;
+}
+
+static gh_status write_arch(const char *folder, const char *arch, gh_err *e)
+{
+    const gh_shape shape = gh_shape_of(4, (int64_t[]){1, 3, 96, 64});
+    gh_graph *g = NULL;
+    gh_status status = ac_build(&g, arch, e);
+    ac_end();
+    return status ? status : write_net(folder, arch, &g, &shape, 1, e);
+}
+
+int or_write_archs(const char *folder)
+{
+    static const struct {
+        const char *arch;
+        int blocks[4];
+        bool bottleneck;
+    } resnets[] = {{"resnet18", {2, 2, 2, 2}, false},
+                   {"resnet34", {3, 4, 6, 3}, false},
+                   {"resnet50", {3, 4, 6, 3}, true}};
+    gh_rng rng;
+    gh_err e = {0};
+    gh_rng_seed(&rng, 1);
+    gh_status status = gh_dir_make(folder, &e);
+    for (size_t i = 0; i < GH_COUNT(resnets) && !status; i++) {
+        ac_begin(&rng);
+        ac_resnet(resnets[i].blocks, resnets[i].bottleneck);
+        status = write_arch(folder, resnets[i].arch, &e);
+    }
+    ac_begin(&rng);
+    ac_mobilenet_v2();
+    if (!status)
+        status = write_arch(folder, "mobilenet-v2", &e);
+    if (status)
+        fprintf(stderr, "%s\n", e.text);
+    return !status;
 }

@@ -1,4 +1,4 @@
-/* Random networks for a comparison with another runtime. */
+/* Networks with random weights for a comparison with another runtime. */
 #ifndef GH_TEST_ONNX_RANDOM_H
 #define GH_TEST_ONNX_RANDOM_H
 
@@ -7,5 +7,8 @@
 /* For each of `count` seeds from `first` on writes into `folder`: SEED.onnx, SEED.in (the input) and SEED.out
  * (our outputs, one after the other), both native float32. False after a sentence on standard error. */
 int or_write(const char *folder, uint64_t first, uint64_t count);
+/* The same for each network that src/import builds from a checkpoint with torchvision's names; called
+ * ARCH.onnx, ARCH.in (1 x 3 x 96 x 64) and ARCH.out. */
+int or_write_archs(const char *folder);
 
 #endif

@@ -1,25 +1,16 @@
 /* Networks built from a table: nodes, padding, folded weights, and the message about a checkpoint that does
  * not fit. The checkpoints here have tensors of full size on storages of one number (stride 0). */
-#include "unit/checkpoint.h"
+#include "unit/arch_case.h"
 #include "unit/suites.h"
 
 #include "base/log.h"
 #include "base/mem.h"
 #include "engine/net.h"
-#include "import/arch.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { MOST = 1000, CLASSES = 7 };
-
-/* Weights, gamma, beta, mean, variance: what every tensor of that kind holds. */
-static const float WEIGHT = 0.5f, GAMMA = 3, BETA = 0.25f, MEAN = -2, VARIANCE = 4;
-
-static ck_tensor tensors[MOST];
-static char names[MOST][64];
-static size_t count;
 static gh_buf bytes;
 static gh_torch *weights;
 static gh_graph *g;
@@ -28,7 +19,7 @@ static gh_err e;
 static void setup(void)
 {
     gh_log_setup(GH_LOG_ERROR, false);
-    count = 0;
+    ac_begin(NULL);
     bytes = (gh_buf){0};
     weights = NULL;
     g = NULL;
@@ -43,31 +34,6 @@ static void teardown(void)
     gh_log_setup(GH_LOG_INFO, false);
 }
 
-static void add(const char *module, const char *name, const float *value, size_t rank, const int64_t *dims)
-{
-    ck_assert_uint_lt(count, MOST);
-    snprintf(names[count], sizeof names[count], "%s.%s", module, name);
-    ck_tensor *t = &tensors[count];
-    *t = (ck_tensor){.name = names[count], .rank = rank, .strided = true, .data = value, .bytes = 4};
-    for (size_t i = 0; i < rank; i++)
-        t->dims[i] = dims[i];
-    count++;
-}
-
-static void add_conv(const char *conv, const char *bn, int out, int in, int kernel)
-{
-    static const int64_t tracked = 9;
-    add(conv, "weight", &WEIGHT, 4, (int64_t[]){out, in, kernel, kernel});
-    add(bn, "weight", &GAMMA, 1, (int64_t[]){out});
-    add(bn, "bias", &BETA, 1, (int64_t[]){out});
-    add(bn, "running_mean", &MEAN, 1, (int64_t[]){out});
-    add(bn, "running_var", &VARIANCE, 1, (int64_t[]){out});
-    add(bn, "num_batches_tracked", NULL, 0, NULL);
-    tensors[count - 1].storage = "LongStorage";
-    tensors[count - 1].data = &tracked;
-    tensors[count - 1].bytes = tensors[count - 1].size = 8;
-}
-
 static void add_block(int i, int in, int out, int kernel, int expand)
 {
     char conv[40], bn[40];
@@ -75,14 +41,14 @@ static void add_block(int i, int in, int out, int kernel, int expand)
     if (expand > 1) {
         snprintf(conv, sizeof conv, "_blocks.%d._expand_conv", i);
         snprintf(bn, sizeof bn, "_blocks.%d._bn0", i);
-        add_conv(conv, bn, wide, in, 1);
+        ac_add_conv(conv, bn, wide, in, 1);
     }
     snprintf(conv, sizeof conv, "_blocks.%d._depthwise_conv", i);
     snprintf(bn, sizeof bn, "_blocks.%d._bn1", i);
-    add_conv(conv, bn, wide, 1, kernel);
+    ac_add_conv(conv, bn, wide, 1, kernel);
     snprintf(conv, sizeof conv, "_blocks.%d._project_conv", i);
     snprintf(bn, sizeof bn, "_blocks.%d._bn2", i);
-    add_conv(conv, bn, out, wide, 1);
+    ac_add_conv(conv, bn, out, wide, 1);
 }
 
 /* Channels and blocks of the seven stages, written out, not computed. */
@@ -108,7 +74,7 @@ static void make_retinaface(void)
     int in = 3;
 #define ADD(out, inputs, kernel, at, ...)                                                                    \
     (snprintf(module, sizeof module, __VA_ARGS__), snprintf(a, sizeof a, "%s.%d", module, at),               \
-     snprintf(b, sizeof b, "%s.%d", module, (at) + 1), add_conv(a, b, out, inputs, kernel))
+     snprintf(b, sizeof b, "%s.%d", module, (at) + 1), ac_add_conv(a, b, out, inputs, kernel))
     for (int s = 0; s < 3; s++)
         for (int k = 0; body[s][k]; in = body[s][k++]) {
             if (in == 3) {
@@ -131,8 +97,8 @@ static void make_retinaface(void)
             static const char *const heads[] = {"ClassHead", "BboxHead", "LandmarkHead"};
             static const int numbers[] = {4, 8, 20};
             snprintf(a, sizeof a, "%s.%d.conv1x1", heads[h], i);
-            add(a, "weight", &WEIGHT, 4, (int64_t[]){numbers[h], 64, 1, 1});
-            add(a, "bias", &BETA, 1, (int64_t[]){numbers[h]});
+            ac_add(a, "weight", &AC_WEIGHT, 4, (int64_t[]){numbers[h], 64, 1, 1});
+            ac_add(a, "bias", &AC_BETA, 1, (int64_t[]){numbers[h]});
         }
     }
 #undef ADD
@@ -142,71 +108,46 @@ static void make_tensors(const plan *p)
 {
     static const int kernels[7] = {3, 3, 5, 3, 5, 5, 3};
     int block = 0, in = 32;
-    add_conv("_conv_stem", "_bn0", 32, 3, 3);
+    ac_add_conv("_conv_stem", "_bn0", 32, 3, 3);
     for (int s = 0; s < 7; s++)
         for (int k = 0; k < p->blocks[s]; k++, in = p->channels[s])
             add_block(block++, in, p->channels[s], kernels[s], s ? 6 : 1);
-    add_conv("_conv_head", "_bn1", 1280, in, 1);
-    add("_fc", "weight", &WEIGHT, 2, (int64_t[]){CLASSES, 1280});
-    add("_fc", "bias", &BETA, 1, (int64_t[]){CLASSES});
+    ac_add_conv("_conv_head", "_bn1", 1280, in, 1);
+    ac_add_dense("_fc", 1280);
 }
 
 static gh_status build(const char *arch)
 {
     bytes.len = 0;
-    ck_old(&bytes, tensors, count);
+    ck_old(&bytes, ac_tensors, ac_count);
     gh_torch_free(&weights);
     ck_assert_msg(gh_torch_open_bytes(&weights, bytes.data, bytes.len, &e) == GH_OK, "%s", e.text);
     return gh_arch_build(&g, arch, weights, &e);
 }
 
-static const gh_node *node(const char *name)
-{
-    for (uint32_t i = 0; i < g->nnodes; i++)
-        if (strcmp(g->nodes[i].name, name) == 0)
-            return &g->nodes[i];
-    ck_abort_msg("there is no node %s", name);
-    return NULL;
-}
-
-static void assert_window(const char *name, int kernel, int stride, int before, int after, int groups)
-{
-    const gh_node *n = node(name);
-    const gh_attr *k = gh_node_attr(n, "kernel_shape"), *s = gh_node_attr(n, "strides"),
-                  *p = gh_node_attr(n, "pads");
-    ck_assert(k && s && p && k->count == 2 && s->count == 2 && p->count == 4);
-    for (int i = 0; i < 2; i++) {
-        ck_assert_int_eq(k->ints[i], kernel);
-        ck_assert_int_eq(s->ints[i], stride);
-        ck_assert_int_eq(p->ints[i], before);
-        ck_assert_int_eq(p->ints[2 + i], after);
-    }
-    ck_assert_int_eq(gh_node_int(n, "group", 1), groups);
-}
-
 START_TEST(test_lite0)
 {
     make_tensors(&plans[0]);
-    ck_assert_uint_eq(count, 296); /* as many as the published checkpoint has */
+    ck_assert_uint_eq(ac_count, 296); /* as many as the published checkpoint has */
     ck_assert_msg(build("efficientnet-lite0") == GH_OK, "%s", e.text);
     ck_assert_uint_eq(g->nnodes, 94);
     /* SAME at 224: an odd pixel goes to the bottom and right */
-    assert_window("stem", 3, 2, 0, 1, 1);
-    assert_window("block0/depthwise", 3, 1, 1, 1, 32);
-    assert_window("block1/expand", 1, 1, 0, 0, 1);
-    assert_window("block1/depthwise", 3, 2, 0, 1, 96);
-    assert_window("block3/depthwise", 5, 2, 1, 2, 144);
-    assert_window("block15/depthwise", 3, 1, 1, 1, 1152);
-    ck_assert_str_eq(node("block2/add")->type, "Add");
-    ck_assert_str_eq(node("stem/relu6")->type, "Clip");
-    ck_assert_str_eq(node("block4/project")->type, "Conv");
+    ac_assert_window(g, "stem", 3, 2, 0, 1, 1);
+    ac_assert_window(g, "block0/depthwise", 3, 1, 1, 1, 32);
+    ac_assert_window(g, "block1/expand", 1, 1, 0, 0, 1);
+    ac_assert_window(g, "block1/depthwise", 3, 2, 0, 1, 96);
+    ac_assert_window(g, "block3/depthwise", 5, 2, 1, 2, 144);
+    ac_assert_window(g, "block15/depthwise", 3, 1, 1, 1, 1152);
+    ck_assert_str_eq(ac_node(g, "block2/add")->type, "Add");
+    ck_assert_str_eq(ac_node(g, "stem/relu6")->type, "Clip");
+    ck_assert_str_eq(ac_node(g, "block4/project")->type, "Conv");
     ck_assert_uint_eq(g->ninputs, 1);
     ck_assert_uint_eq(g->noutputs, 1);
     const gh_value *in = &g->values[g->inputs[0]], *out = &g->values[g->outputs[0]];
     ck_assert_str_eq(in->name, "image");
     ck_assert(gh_shape_equal(&in->shape, &(gh_shape){4, {-1, 3, 224, 224}}));
     ck_assert_str_eq(out->name, "logits");
-    ck_assert(gh_shape_equal(&out->shape, &(gh_shape){2, {-1, CLASSES}}));
+    ck_assert(gh_shape_equal(&out->shape, &(gh_shape){2, {-1, AC_CLASSES}}));
     ck_assert_int_eq(gh_graph_sort(g, &e), GH_OK);
 }
 END_TEST
@@ -216,29 +157,31 @@ START_TEST(test_folding)
 {
     make_tensors(&plans[0]);
     ck_assert_int_eq(build("efficientnet-lite0"), GH_OK);
-    const gh_node *n = node("block7/project");
+    const gh_node *n = ac_node(g, "block7/project");
     const gh_value *w = &g->values[n->inputs[1]], *b = &g->values[n->inputs[2]];
-    double factor = GAMMA / sqrt(VARIANCE + 1e-3);
+    double factor = AC_GAMMA / sqrt(AC_VARIANCE + 1e-3);
     ck_assert(gh_shape_equal(&w->shape, &(gh_shape){4, {80, 480, 1, 1}}));
     for (int i = 0; i < 80 * 480; i++)
-        ck_assert_float_eq(((const float *)w->data)[i], (float)(WEIGHT * factor));
+        ck_assert_float_eq(((const float *)w->data)[i], (float)(AC_WEIGHT * factor));
     for (int i = 0; i < 80; i++)
-        ck_assert_float_eq(((const float *)b->data)[i], (float)(BETA - MEAN * factor));
+        ck_assert_float_eq(((const float *)b->data)[i], (float)(AC_BETA - AC_MEAN * factor));
 }
 END_TEST
 
 START_TEST(test_variants)
 {
     for (size_t i = 0; i < GH_COUNT(plans); i++) {
-        count = 0;
+        ac_begin(NULL);
         make_tensors(&plans[i]);
         ck_assert_str_eq(gh_arch_name(i), plans[i].arch);
         ck_assert_msg(build(plans[i].arch) == GH_OK, "%s", e.text);
         ck_assert_int_eq(g->values[g->inputs[0]].shape.dims[2], plans[i].size);
         gh_graph_free(&g);
     }
-    ck_assert_str_eq(gh_arch_name(GH_COUNT(plans)), "retinaface-mobilenet0.25");
-    ck_assert_ptr_null(gh_arch_name(GH_COUNT(plans) + 1));
+    size_t last = GH_COUNT(plans);
+    while (gh_arch_name(last + 1))
+        last++;
+    ck_assert_str_eq(gh_arch_name(last), "retinaface-mobilenet0.25");
 }
 END_TEST
 
@@ -249,18 +192,18 @@ START_TEST(test_retinaface)
     static const int64_t numbers[] = {4, 2, 10};
     gh_net *net = NULL;
     make_retinaface();
-    ck_assert_uint_eq(count, 300); /* as many as the published checkpoint has */
+    ck_assert_uint_eq(ac_count, 300); /* as many as the published checkpoint has */
     ck_assert_msg(build("retinaface-mobilenet0.25") == GH_OK, "%s", e.text);
-    assert_window("body.stage1.0", 3, 2, 1, 1, 1);
-    assert_window("body.stage1.1", 3, 1, 1, 1, 8);
-    assert_window("body.stage1.2", 3, 2, 1, 1, 16);
-    assert_window("body.stage1.3", 3, 1, 1, 1, 32);
-    assert_window("body.stage2.0", 3, 2, 1, 1, 64);
-    assert_window("body.stage3.1.3", 1, 1, 0, 0, 1);
-    const gh_node *w = node("ssh2.conv5X5_1");
-    ck_assert_float_eq(gh_node_float(node("ssh2.conv5X5_1/leaky"), "alpha", 0), 0.1f);
+    ac_assert_window(g, "body.stage1.0", 3, 2, 1, 1, 1);
+    ac_assert_window(g, "body.stage1.1", 3, 1, 1, 1, 8);
+    ac_assert_window(g, "body.stage1.2", 3, 2, 1, 1, 16);
+    ac_assert_window(g, "body.stage1.3", 3, 1, 1, 1, 32);
+    ac_assert_window(g, "body.stage2.0", 3, 2, 1, 1, 64);
+    ac_assert_window(g, "body.stage3.1.3", 1, 1, 0, 0, 1);
+    const gh_node *w = ac_node(g, "ssh2.conv5X5_1");
+    ck_assert_float_eq(gh_node_float(ac_node(g, "ssh2.conv5X5_1/leaky"), "alpha", 0), 0.1f);
     ck_assert_float_eq(((const float *)g->values[w->inputs[1]].data)[0],
-                       (float)(WEIGHT * (GAMMA / sqrt(VARIANCE + 1e-5))));
+                       (float)(AC_WEIGHT * (AC_GAMMA / sqrt(AC_VARIANCE + 1e-5))));
     ck_assert_int_eq(gh_net_from_graph(&net, &g, GH_PASS_ALL, &e), GH_OK);
     const gh_shape in = {4, {1, 3, 96, 160}};
     for (size_t i = 0; i < 3; i++) {
@@ -271,7 +214,7 @@ START_TEST(test_retinaface)
             gh_shape_equal(&out.shape, &(gh_shape){3, {1, 2 * (12 * 20 + 6 * 10 + 3 * 5), numbers[i]}}));
     }
     gh_net_free(&net);
-    names[0][0] = 'B';
+    ac_names[0][0] = 'B';
     ck_assert_int_eq(build("retinaface-mobilenet0.25"), GH_FORMAT);
     ck_assert_ptr_nonnull(strstr(e.text, "1 missing: body.stage1.0.0.weight (8x3x3x3)"));
 }
@@ -280,15 +223,15 @@ END_TEST
 START_TEST(test_what_does_not_fit)
 {
     make_tensors(&plans[0]);
-    names[0][1] = 'C'; /* _Conv_stem.weight: one missing, one left over */
-    tensors[3].dims[0] = 33;
+    ac_names[0][1] = 'C'; /* _Conv_stem.weight: one missing, one left over */
+    ac_tensors[3].dims[0] = 33;
     ck_assert_int_eq(build("efficientnet-lite0"), GH_FORMAT);
     ck_assert_ptr_null(g);
     ck_assert_str_eq(e.text,
                      "the checkpoint is not one of efficientnet-lite0; of its tensors 1 missing: "
                      "_conv_stem.weight (32x3x3x3); 1 of another shape: _bn0.running_mean (33 for 32); 1 not "
                      "used: _Conv_stem.weight");
-    count = 1;
+    ac_count = 1;
     ck_assert_int_eq(build("efficientnet-lite0"), GH_FORMAT);
     ck_assert_ptr_nonnull(strstr(e.text, "247 missing: _conv_stem.weight (32x3x3x3), _bn0.weight (32), "));
     ck_assert_ptr_nonnull(strstr(e.text, "... (all in the log); 1 not used: _Conv_stem.weight"));
@@ -298,11 +241,11 @@ END_TEST
 START_TEST(test_unknown_network)
 {
     make_tensors(&plans[0]);
-    ck_assert_int_eq(build("resnet50"), GH_NOTFOUND);
+    ck_assert_int_eq(build("vgg16"), GH_NOTFOUND);
     ck_assert_str_eq(e.text,
-                     "no network is called \"resnet50\"; there are efficientnet-lite0, "
-                     "efficientnet-lite1, efficientnet-lite2, efficientnet-lite3, efficientnet-lite4, "
-                     "retinaface-mobilenet0.25");
+                     "no network is called \"vgg16\"; there are efficientnet-lite0, efficientnet-lite1, "
+                     "efficientnet-lite2, efficientnet-lite3, efficientnet-lite4, mobilenet-v2, resnet18, "
+                     "resnet34, resnet50, retinaface-mobilenet0.25");
 }
 END_TEST
 

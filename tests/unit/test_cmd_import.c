@@ -78,6 +78,7 @@ START_TEST(test_wrong_usage)
     ck_assert_int_eq(IMPORT("--from", "caffe2", "--out", out, file), 4); /* no such format */
     ck_assert_int_eq(IMPORT("--arch", "vgg", "--out", out, file), 1);    /* no such network */
     ck_assert_int_eq(IMPORT("--model", dir, file), 1);                   /* no manifest there */
+    ck_assert_int_eq(IMPORT("--model", "no-such-model", file), 1);       /* by its name */
     ck_assert_int_eq(count_files(), 1);
 }
 END_TEST
