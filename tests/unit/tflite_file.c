@@ -139,7 +139,7 @@ static size_t put_op(gh_buf *b, const tf_op *op, size_t number)
     fb_field fields[6] = {{4, (double)number},
                           {FB_REF, 0},
                           {FB_REF, 0},
-                          {0},
+                          {op->kind ? 1 : 0, op->kind},
                           {op->noptions || op->nints ? FB_REF : 0, 0},
                           {op->custom_options ? FB_REF : 0, 0}};
     size_t at = fb_table(b, fields, 6, p);

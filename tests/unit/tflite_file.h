@@ -43,6 +43,7 @@ typedef struct tf_op {
     const char *custom; /* of code 32 */
     size_t nin, nout;
     int32_t in[4], out[4];
+    int kind; /* of options: BuiltinOptions, which TensorFlow reads and gharial does not */
     fb_field options[9];
     size_t noptions;
     const int32_t *ints; /* option 0 as a vector */
