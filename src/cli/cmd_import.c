@@ -6,6 +6,7 @@
 #include "engine/net.h"
 #include "engine/onnx.h"
 #include "import/arch.h"
+#include "import/tfjs.h"
 #include "import/tflite.h"
 #include "tasks/manifest.h"
 
@@ -14,14 +15,18 @@
 #include <string.h>
 
 typedef struct values {
-    const char *from, *arch, *model, *out;
+    const char *from, *arch, *cut, *inputs, *model, *out;
 } values;
 
 static const gh_option options[] = {
     {"from", GH_OPT_STRING, offsetof(values, from), "FORMAT",
-     "what the file is: torch, tflite or onnx (torch)", 0, 0},
+     "what the file is: torch, tfjs, tflite or onnx (torch)", 0, 0},
     {"arch", GH_OPT_STRING, offsetof(values, arch), "NAME", "the network, where the file has weights only", 0,
      0},
+    {"cut", GH_OPT_STRING, offsetof(values, cut), "NAME[,NAME...]",
+     "tfjs: the tensors that become outputs (all ends)", 0, 0},
+    {"inputs", GH_OPT_STRING, offsetof(values, inputs), "NAME[=1x224x224x3][,...]",
+     "tfjs: the tensors that become inputs (all placeholders)", 0, 0},
     {"model", GH_OPT_STRING, offsetof(values, model), "NAME|DIR",
      "take format and network from this model's manifest", 0, 0},
     {"out", GH_OPT_STRING, offsetof(values, out), "FILE", "the file to write (model.onnx of --model)", 0, 0},
@@ -33,8 +38,8 @@ static const gh_usage usage = {
     .args = "FILE",
     .about = "Turns a foreign weight file into an ONNX model. Nothing in the file is executed. Networks:\n"
              "efficientnet-lite0 to -lite4, mobilenet-v2, resnet18, resnet34, resnet50 (torchvision's\n"
-             "names), retinaface-mobilenet0.25; TFLite files bring their own. An ONNX file is copied as it\n"
-             "is, after a check that gharial runs it.",
+             "names), retinaface-mobilenet0.25; TFLite files and TF.js graph models (model.json) bring their\n"
+             "own. An ONNX file is copied as it is, after a check that gharial runs it.",
     .example = "gharial import --from torch --arch efficientnet-lite0 weights.pth --out model.onnx",
     .options = options,
     .min_args = 1,
@@ -43,7 +48,7 @@ static const gh_usage usage = {
 
 /* What is to be done, after options and manifest have been joined; strings owned. */
 typedef struct job {
-    char *from, *arch, *out;
+    char *from, *arch, *cut, *inputs, *out;
     const struct format *format;
 } job;
 
@@ -60,16 +65,20 @@ static gh_status read_source(job *j, const gh_manifest *m, gh_err *e)
     json_t *root = json_loads(m->json, 0, NULL);
     const json_t *source = json_object_get(root, "source");
     const char *from = json_string_value(json_object_get(source, "format"));
-    const char *arch = json_string_value(json_object_get(source, "arch"));
+    const struct {
+        char **to;
+        const char *key;
+    } texts[] = {{&j->from, "format"}, {&j->arch, "arch"}, {&j->cut, "cut"}, {&j->inputs, "inputs"}};
     gh_status status = GH_OK;
     if (!from)
         status =
             gh_fail(e, GH_FORMAT, "the manifest of %s has no \"source\" with a \"format\"; name it by --from",
                     m->name);
-    if (status == GH_OK && !j->from)
-        status = set(&j->from, from, e);
-    if (status == GH_OK && !j->arch && arch)
-        status = set(&j->arch, arch, e);
+    for (size_t i = 0; i < GH_COUNT(texts) && status == GH_OK; i++) {
+        const char *text = json_string_value(json_object_get(source, texts[i].key));
+        if (text && !*texts[i].to)
+            status = set(texts[i].to, text, e);
+    }
     json_decref(root);
     return status;
 }
@@ -109,16 +118,29 @@ static gh_status copy_onnx(const job *j, const char *file, gh_err *e)
     return status;
 }
 
-static gh_status import_tflite(const job *j, const char *file, gh_err *e)
+/* Writes the graph, which a reader made unless it failed, and frees it. */
+static gh_status write_graph(const job *j, const char *file, gh_graph *g, gh_status status, gh_err *e)
 {
-    gh_graph *g = NULL;
-    gh_status status = gh_tflite_read(&g, file, e);
     if (status == GH_OK)
         status = gh_onnx_write(g, j->out, e);
     if (status == GH_OK)
         gh_log(GH_LOG_INFO, "%s: from %s, %u nodes", j->out, file, g->nnodes);
     gh_graph_free(&g);
     return status;
+}
+
+static gh_status import_tflite(const job *j, const char *file, gh_err *e)
+{
+    gh_graph *g = NULL;
+    gh_status status = gh_tflite_read(&g, file, e);
+    return write_graph(j, file, g, status, e);
+}
+
+static gh_status import_tfjs(const job *j, const char *file, gh_err *e)
+{
+    gh_graph *g = NULL;
+    gh_status status = gh_tfjs_read(&g, file, &(gh_tfjs_cut){j->inputs, j->cut}, e);
+    return write_graph(j, file, g, status, e);
 }
 
 static gh_status import_torch(const job *j, const char *file, gh_err *e)
@@ -145,8 +167,10 @@ typedef struct format {
     gh_status (*import)(const job *j, const char *file, gh_err *e);
 } format;
 
-static const format formats[] = {
-    {"torch", true, import_torch}, {"tflite", false, import_tflite}, {"onnx", false, copy_onnx}};
+static const format formats[] = {{"torch", true, import_torch},
+                                 {"tfjs", false, import_tfjs},
+                                 {"tflite", false, import_tflite},
+                                 {"onnx", false, copy_onnx}};
 
 static const format *find_format(const char *name)
 {
@@ -162,6 +186,10 @@ static gh_status join(job *j, const values *v, gh_err *e)
         GH_TRY(set(&j->from, v->from, e));
     if (v->arch)
         GH_TRY(set(&j->arch, v->arch, e));
+    if (v->cut)
+        GH_TRY(set(&j->cut, v->cut, e));
+    if (v->inputs)
+        GH_TRY(set(&j->inputs, v->inputs, e));
     if (v->out)
         GH_TRY(set(&j->out, v->out, e));
     if (v->model)
@@ -170,7 +198,7 @@ static gh_status join(job *j, const values *v, gh_err *e)
         GH_TRY(set(&j->from, "torch", e));
     j->format = find_format(j->from);
     if (!j->format)
-        return gh_fail(e, GH_UNSUPPORTED, "no importer for \"%.40s\"; there are torch, tflite and onnx",
+        return gh_fail(e, GH_UNSUPPORTED, "no importer for \"%.40s\"; there are torch, tfjs, tflite and onnx",
                        j->from);
     if (!j->arch && j->format->weights_only)
         return gh_fail(e, GH_ARG,
@@ -194,6 +222,8 @@ int gh_cmd_import(int argc, char **argv)
         status = j.format->import(&j, argv[0], &e);
     gh_free(j.from);
     gh_free(j.arch);
+    gh_free(j.cut);
+    gh_free(j.inputs);
     gh_free(j.out);
     return status == GH_OK ? 0 : gh_cli_fail("import", status, &e);
 }

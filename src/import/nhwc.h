@@ -88,6 +88,7 @@ const gh_nhwc_value *gh_nhwc_pool(gh_nhwc *b, const gh_nhwc_value *x, const char
 const gh_nhwc_value *gh_nhwc_unary(gh_nhwc *b, const gh_nhwc_value *x, const char *type);
 /* -INFINITY and INFINITY mean no bound. ReLU is (0, INFINITY). */
 const gh_nhwc_value *gh_nhwc_clip(gh_nhwc *b, const gh_nhwc_value *x, float lo, float hi);
+const gh_nhwc_value *gh_nhwc_rsqrt(gh_nhwc *b, const gh_nhwc_value *x);
 const gh_nhwc_value *gh_nhwc_leaky_relu(gh_nhwc *b, const gh_nhwc_value *x, float alpha);
 /* Add, Sub, Mul, Div, Min, Max, Pow, PRelu with broadcasting. A bias is an Add. */
 const gh_nhwc_value *gh_nhwc_binary(gh_nhwc *b, const gh_nhwc_value *x, const gh_nhwc_value *y,
@@ -123,6 +124,8 @@ const gh_nhwc_value *gh_nhwc_pack(gh_nhwc *b, const gh_nhwc_value *const *parts,
 /* Begin and count of each dimension; a count of -1 goes to the end. */
 const gh_nhwc_value *gh_nhwc_slice(gh_nhwc *b, const gh_nhwc_value *x, const int64_t *begin,
                                    const int64_t *sizes, size_t rank);
+/* `count` elements from `begin` on along one axis. */
+const gh_nhwc_value *gh_nhwc_part(gh_nhwc *b, const gh_nhwc_value *x, int axis, int64_t begin, int64_t count);
 /* TensorFlow's StridedSlice: begin, end and stride of each place, and its masks. */
 typedef struct gh_nhwc_strided {
     size_t count; /* of begin, end, strides */
@@ -136,6 +139,9 @@ const gh_nhwc_value *gh_nhwc_gather(gh_nhwc *b, const gh_nhwc_value *x, const gh
 /* `pads` holds before and after of each dimension in turn; `mode` is ONNX's: constant, reflect, edge. */
 const gh_nhwc_value *gh_nhwc_pad(gh_nhwc *b, const gh_nhwc_value *x, const int64_t *pads, size_t rank,
                                  const char *mode, float value);
+/* TensorFlow's MirrorPad: REFLECT, or `symmetric`, which repeats the edge itself too. */
+const gh_nhwc_value *gh_nhwc_mirror_pad(gh_nhwc *b, const gh_nhwc_value *x, const int64_t *pads, size_t rank,
+                                        bool symmetric);
 typedef struct gh_nhwc_resize_args {
     int64_t height, width;
     bool linear; /* else the nearest */

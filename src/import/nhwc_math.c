@@ -62,6 +62,13 @@ const gh_nhwc_value *gh_nhwc_clip(gh_nhwc *b, const gh_nhwc_value *x, float lo, 
     return clip;
 }
 
+const gh_nhwc_value *gh_nhwc_rsqrt(gh_nhwc *b, const gh_nhwc_value *x)
+{
+    const float one = 1;
+    return gh_nhwc_binary(b, gh_nhwc_const(b, GH_F32, gh_shape_of(0, NULL), &one, true),
+                          gh_nhwc_unary(b, x, "Sqrt"), "Div");
+}
+
 const gh_nhwc_value *gh_nhwc_leaky_relu(gh_nhwc *b, const gh_nhwc_value *x, float alpha)
 {
     if (!gh_nhwc_ready(b, x))

@@ -60,6 +60,18 @@ const gh_nhwc_value *gh_nhwc_slice(gh_nhwc *b, const gh_nhwc_value *x, const int
     return emit_slice(b, x, begin, end, step, rank);
 }
 
+const gh_nhwc_value *gh_nhwc_part(gh_nhwc *b, const gh_nhwc_value *x, int axis, int64_t begin, int64_t count)
+{
+    int64_t begins[GH_MAX_RANK] = {0}, sizes[GH_MAX_RANK];
+    if (!gh_nhwc_ready(b, x))
+        return NULL;
+    for (int i = 0; i < GH_MAX_RANK; i++)
+        sizes[i] = -1;
+    begins[axis] = begin;
+    sizes[axis] = count;
+    return gh_nhwc_slice(b, x, begins, sizes, (size_t)x->shape.rank);
+}
+
 /* ---- TensorFlow's StridedSlice, one axis after the other ---- */
 typedef struct strided {
     int64_t begin[GH_MAX_RANK], end[GH_MAX_RANK], step[GH_MAX_RANK]; /* of each input dimension */
@@ -236,6 +248,20 @@ const gh_nhwc_value *gh_nhwc_pad(gh_nhwc *b, const gh_nhwc_value *x, const int64
     gh_graph_set_string(b->graph, out, "mode", mode);
     const gh_nhwc_value *v = gh_nhwc_settle(b, out, image);
     return zero ? remember_pads(b, v, x, pads) : v;
+}
+
+/* ONNX's modes do not repeat the edge; by one pixel that is its mode "edge". */
+const gh_nhwc_value *gh_nhwc_mirror_pad(gh_nhwc *b, const gh_nhwc_value *x, const int64_t *pads, size_t rank,
+                                        bool symmetric)
+{
+    int64_t most = 0;
+    for (size_t i = 0; i < 2 * rank; i++)
+        most = pads[i] > most ? pads[i] : most;
+    if (symmetric && most > 1)
+        return gh_nhwc_fail(b, GH_UNSUPPORTED,
+                            "it mirrors SYMMETRIC by %lld; gharial imports REFLECT, and SYMMETRIC by 1",
+                            (long long)most);
+    return gh_nhwc_pad(b, x, pads, rank, symmetric ? "edge" : "reflect", 0);
 }
 
 /* ---- resizing ---- */

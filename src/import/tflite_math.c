@@ -47,8 +47,7 @@ static void map_leaky_relu(gh_tfl_import *im, const gh_tfl_op *op)
 
 static void map_rsqrt(gh_tfl_import *im, const gh_tfl_op *op)
 {
-    const gh_nhwc_value *root = gh_nhwc_unary(&im->b, gh_tfl_in(im, op, 0), "Sqrt");
-    gh_tfl_set(im, op, 0, gh_nhwc_binary(&im->b, gh_tfl_scalar(im, 1), root, "Div"));
+    gh_tfl_set(im, op, 0, gh_nhwc_rsqrt(&im->b, gh_tfl_in(im, op, 0)));
 }
 
 static void map_square(gh_tfl_import *im, const gh_tfl_op *op)

@@ -30,18 +30,6 @@ static void map_pack(gh_tfl_import *im, const gh_tfl_op *op)
     gh_tfl_set(im, op, 0, gh_nhwc_pack(&im->b, parts, op->ninputs, gh_fb_int(&op->options, 1, 4, 0)));
 }
 
-/* `count` elements from `begin` along one axis. */
-static const gh_nhwc_value *cut(gh_tfl_import *im, const gh_nhwc_value *x, int axis, int64_t begin,
-                                int64_t count)
-{
-    int64_t begins[GH_MAX_RANK] = {0}, sizes[GH_MAX_RANK];
-    for (int i = 0; i < GH_MAX_RANK; i++)
-        sizes[i] = -1;
-    begins[axis] = begin;
-    sizes[axis] = count;
-    return gh_nhwc_slice(&im->b, x, begins, sizes, (size_t)x->shape.rank);
-}
-
 /* Axis and number of outputs of a split; false after recording what is wrong. */
 static bool split_axis(gh_tfl_import *im, const gh_tfl_op *op, uint32_t axis_input, const gh_nhwc_value *x,
                        int *axis)
@@ -70,7 +58,7 @@ static void map_split(gh_tfl_import *im, const gh_tfl_op *op)
     int64_t each = whole / op->noutputs;
     for (uint32_t i = 0; i < op->noutputs; i++) {
         im->b.name = im->m->tensors[op->outputs[i]].name;
-        gh_tfl_set(im, op, i, cut(im, x, axis, i * each, each));
+        gh_tfl_set(im, op, i, gh_nhwc_part(&im->b, x, axis, i * each, each));
     }
 }
 
@@ -98,7 +86,7 @@ static void map_split_v(gh_tfl_import *im, const gh_tfl_op *op)
     for (uint32_t i = 0; i < op->noutputs; i++) {
         int64_t size = sizes[i] < 0 ? whole - sum : sizes[i];
         im->b.name = im->m->tensors[op->outputs[i]].name;
-        gh_tfl_set(im, op, i, cut(im, x, axis, at, size));
+        gh_tfl_set(im, op, i, gh_nhwc_part(&im->b, x, axis, at, size));
         at += size;
     }
 }
@@ -116,7 +104,8 @@ static void map_unpack(gh_tfl_import *im, const gh_tfl_op *op)
     }
     for (uint32_t i = 0; i < op->noutputs; i++) {
         im->b.name = im->m->tensors[op->outputs[i]].name;
-        gh_tfl_set(im, op, i, gh_nhwc_squeeze(&im->b, cut(im, x, axis, i, 1), (int64_t[]){axis}, 1));
+        gh_tfl_set(im, op, i,
+                   gh_nhwc_squeeze(&im->b, gh_nhwc_part(&im->b, x, axis, i, 1), (int64_t[]){axis}, 1));
     }
 }
 
@@ -253,23 +242,17 @@ static void map_pad(gh_tfl_import *im, const gh_tfl_op *op)
     gh_tfl_set(im, op, 0, gh_nhwc_pad(&im->b, gh_tfl_in(im, op, 0), pads, rank, "constant", value));
 }
 
-/* SYMMETRIC repeats the edge itself too, which ONNX's modes do not; by one pixel it is the mode "edge". */
 static void map_mirror_pad(gh_tfl_import *im, const gh_tfl_op *op)
 {
     enum { REFLECT, SYMMETRIC };
-    int64_t pads[2 * GH_MAX_RANK], most = 0, mode = gh_fb_int(&op->options, 0, 1, REFLECT);
+    int64_t pads[2 * GH_MAX_RANK], mode = gh_fb_int(&op->options, 0, 1, REFLECT);
     size_t rank = 0;
     if (!read_pads(im, op, pads, &rank))
         return;
-    for (size_t i = 0; i < 2 * rank; i++)
-        most = pads[i] > most ? pads[i] : most;
-    if (mode != REFLECT && (mode != SYMMETRIC || most > 1))
-        gh_nhwc_fail(&im->b, GH_UNSUPPORTED,
-                     "it mirrors in mode %lld by %lld; gharial imports REFLECT (0), and SYMMETRIC (1) by 1",
-                     (long long)mode, (long long)most);
-    gh_tfl_set(
-        im, op, 0,
-        gh_nhwc_pad(&im->b, gh_tfl_in(im, op, 0), pads, rank, mode == REFLECT ? "reflect" : "edge", 0));
+    if (mode != REFLECT && mode != SYMMETRIC)
+        gh_nhwc_fail(&im->b, GH_FORMAT, "it mirrors in mode %lld; there are REFLECT (0) and SYMMETRIC (1)",
+                     (long long)mode);
+    gh_tfl_set(im, op, 0, gh_nhwc_mirror_pad(&im->b, gh_tfl_in(im, op, 0), pads, rank, mode == SYMMETRIC));
 }
 
 const gh_tfl_row gh_tfl_rows_move[] = {

@@ -32,8 +32,8 @@
 #include "tasks/manifest.h"
 
 #include "base/file.h"
+#include "base/json.h"
 #include "base/mem.h"
-#include "tasks/jsontext.h"
 #include "tasks/keys.h"
 #include "tasks/manifest_parts.h"
 

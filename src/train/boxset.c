@@ -5,8 +5,8 @@
 #include "train/boxset.h"
 
 #include "base/file.h"
+#include "base/json.h"
 #include "base/mem.h"
-#include "tasks/jsontext.h"
 #include "train/walk.h"
 
 #include <jansson.h>
