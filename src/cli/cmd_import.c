@@ -1,5 +1,6 @@
 /* gharial import: a foreign weight file becomes model.onnx. */
 #include "base/file.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "cli/cli.h"
@@ -10,7 +11,6 @@
 #include "import/tflite.h"
 #include "tasks/manifest.h"
 
-#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -59,10 +59,9 @@ static gh_status set(char **to, const char *text, gh_err *e)
     return *to ? GH_OK : gh_fail(e, GH_NOMEM, "no memory for the options");
 }
 
-/* The manifest's source section, where the options do not say otherwise. */
-static gh_status read_source(job *j, const gh_manifest *m, gh_err *e)
+/* The source section of the manifest's file, where the options do not say otherwise. */
+static gh_status read_source(job *j, const gh_manifest *m, const json_t *root, gh_err *e)
 {
-    json_t *root = json_loads(m->json, 0, NULL);
     const json_t *source = json_object_get(root, "source");
     const char *from = json_string_value(json_object_get(source, "format"));
     const struct {
@@ -79,7 +78,22 @@ static gh_status read_source(job *j, const gh_manifest *m, gh_err *e)
         if (text && !*texts[i].to)
             status = set(texts[i].to, text, e);
     }
-    json_decref(root);
+    return status;
+}
+
+/* The text of model.json: as it is served, a manifest has lost what looks like a path. */
+static gh_status load_manifest(json_t **out, const char *folder, gh_err *e)
+{
+    const gh_json_limits limits = {GH_MAX_MANIFEST_BYTES, GH_MAX_MANIFEST_DEPTH, 0};
+    gh_buf text = {0};
+    char *path = gh_path_join(folder, "model.json");
+    gh_status status = path ? gh_file_read(&text, path, GH_MAX_MANIFEST_BYTES, e)
+                            : gh_fail(e, GH_NOMEM, "no memory for a path");
+    if (status == GH_OK)
+        status =
+            gh_json_load(out, "model.json", text.data ? (const char *)text.data : "", text.len, &limits, e);
+    gh_buf_free(&text);
+    gh_free(path);
     return status;
 }
 
@@ -87,11 +101,15 @@ static gh_status use_manifest(job *j, const char *model, gh_err *e)
 {
     char *folder = NULL;
     gh_manifest *m = NULL;
+    json_t *root = NULL;
     gh_status status = gh_cli_model_path(&folder, model, NULL, e);
     if (status == GH_OK)
         status = gh_manifest_read(&m, folder, e);
     if (status == GH_OK)
-        status = read_source(j, m, e);
+        status = load_manifest(&root, folder, e);
+    if (status == GH_OK)
+        status = read_source(j, m, root, e);
+    json_decref(root);
     if (status == GH_OK && !j->out) {
         j->out = gh_path_join(folder, "model.onnx");
         status = j->out ? GH_OK : gh_fail(e, GH_NOMEM, "no memory for a path");

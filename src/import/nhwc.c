@@ -40,7 +40,10 @@ gh_status gh_nhwc_finish(gh_nhwc *b)
     GH_TRY(gh_pass_dead(g, b->e));
     GH_TRY(gh_nhwc_fuse(g, b->e));
     GH_TRY(gh_pass_dead(g, b->e));
-    return gh_graph_unique_names(g, b->e);
+    GH_TRY(gh_graph_unique_names(g, b->e));
+    for (uint32_t i = 0; i < g->nnodes; i++) /* one operator may have become several nodes */
+        g->nodes[i].name = g->values[g->nodes[i].outputs[0]].name;
+    return GH_OK;
 }
 
 const gh_nhwc_value *gh_nhwc_fail(gh_nhwc *b, gh_status status, const char *fmt, ...)

@@ -10,13 +10,14 @@ static gh_status no_memory(gh_err *e)
     return gh_fail(e, GH_NOMEM, "model.json: memory ran out");
 }
 
-/* A text with a slash may be a path on somebody's disk; only web addresses are shown. */
+/* A text with a slash may be a path on somebody's disk; only web addresses and npm's scopes are shown. */
 static bool may_show(const json_t *v)
 {
     const char *s = json_string_value(v);
     if (!s)
         return !json_is_object(v) && !json_is_array(v);
-    return !strpbrk(s, "/\\") || strncmp(s, "https://", 8) == 0 || strncmp(s, "http://", 7) == 0;
+    return !strpbrk(s, "/\\") || s[0] == '@' || strncmp(s, "https://", 8) == 0 ||
+           strncmp(s, "http://", 7) == 0;
 }
 
 /* An object of plain values, without those that may not be shown; NULL when memory ran out. */
