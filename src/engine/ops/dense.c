@@ -1,6 +1,7 @@
 /* Gemm and MatMul. With constant weights the plan packs them once for the dense kernel. */
 #include "base/mem.h"
 #include "engine/ops.h"
+#include "engine/ops/matmul.h"
 
 #include <string.h>
 
@@ -168,24 +169,17 @@ static gh_status dense_run_packed(gh_exec *x)
     return GH_OK;
 }
 
-/* MatMul: numpy's rules. A vector gains a dimension of 1 that the result loses again. */
-typedef struct matmul_shape {
-    gh_shape a, b, out; /* with at least 2 dimensions */
-    int64_t m, n, k;
-} matmul_shape;
-
-static gh_status matmul_shape_of(const gh_io *io, matmul_shape *s)
+/* MatMul: numpy's rules. */
+gh_status gh_matmul_shape_of(const gh_io *io, gh_matmul_shape *s, const gh_shape *a, const gh_shape *b)
 {
-    GH_TRY(gh_io_need(io, 0, GH_F32, -1));
-    GH_TRY(gh_io_need(io, 1, GH_F32, -1));
-    s->a = io->in[0].shape;
-    s->b = io->in[1].shape;
-    if (s->a.rank < 1 || s->b.rank < 1)
+    s->a = *a;
+    s->b = *b;
+    if (a->rank < 1 || b->rank < 1)
         return gh_io_fail(io, GH_FORMAT, "a scalar has no rows");
-    if (s->a.rank == 1)
-        s->a = (gh_shape){.rank = 2, .dims = {1, s->a.dims[0]}};
-    if (s->b.rank == 1)
-        s->b = (gh_shape){.rank = 2, .dims = {s->b.dims[0], 1}};
+    if (a->rank == 1)
+        s->a = (gh_shape){.rank = 2, .dims = {1, a->dims[0]}};
+    if (b->rank == 1)
+        s->b = (gh_shape){.rank = 2, .dims = {b->dims[0], 1}};
     s->m = s->a.dims[s->a.rank - 2];
     s->k = s->a.dims[s->a.rank - 1];
     s->n = s->b.dims[s->b.rank - 1];
@@ -198,28 +192,17 @@ static gh_status matmul_shape_of(const gh_io *io, matmul_shape *s)
     GH_TRY(gh_io_broadcast(io, &s->out, &ba, &bb));
     if (s->out.rank + 2 > GH_MAX_RANK)
         return gh_io_fail(io, GH_LIMIT, "more than %d dimensions", GH_MAX_RANK);
+    s->result = s->out;
     s->out.dims[s->out.rank++] = s->m;
     s->out.dims[s->out.rank++] = s->n;
+    if (a->rank > 1)
+        s->result.dims[s->result.rank++] = s->m;
+    if (b->rank > 1)
+        s->result.dims[s->result.rank++] = s->n;
     return GH_OK;
 }
 
-static gh_status matmul_infer(gh_io *io)
-{
-    matmul_shape s;
-    GH_TRY(matmul_shape_of(io, &s));
-    gh_shape out = {.rank = s.out.rank - 2};
-    memcpy(out.dims, s.out.dims, sizeof out.dims);
-    if (io->in[0].shape.rank > 1)
-        out.dims[out.rank++] = s.m;
-    if (io->in[1].shape.rank > 1)
-        out.dims[out.rank++] = s.n;
-    io->out[0].type = GH_F32;
-    io->out[0].shape = out;
-    return GH_OK;
-}
-
-/* Which matrix of an operand belongs to output matrix `at`. */
-static size_t batch_offset(const gh_shape *in, const gh_shape *out, size_t at)
+size_t gh_matmul_batch(const gh_shape *in, const gh_shape *out, size_t at)
 {
     size_t offset = 0, step = 1;
     for (int i = out->rank - 3; i >= 0; i--) {
@@ -234,10 +217,25 @@ static size_t batch_offset(const gh_shape *in, const gh_shape *out, size_t at)
     return offset;
 }
 
+static gh_status matmul_shape_of(const gh_io *io, gh_matmul_shape *s)
+{
+    GH_TRY(gh_io_need(io, 0, GH_F32, -1));
+    GH_TRY(gh_io_need(io, 1, GH_F32, -1));
+    return gh_matmul_shape_of(io, s, &io->in[0].shape, &io->in[1].shape);
+}
+
+static gh_status matmul_infer(gh_io *io)
+{
+    gh_matmul_shape s;
+    GH_TRY(matmul_shape_of(io, &s));
+    io->out[0] = (gh_tensor){.type = GH_F32, .shape = s.result};
+    return GH_OK;
+}
+
 static gh_status matmul_run(gh_exec *x)
 {
     gh_io io = {.node = x->node, .in = x->in, .nin = x->nin, .e = x->e};
-    matmul_shape s;
+    gh_matmul_shape s;
     GH_TRY(matmul_shape_of(&io, &s));
     size_t batches = gh_shape_span(&s.out, 0, s.out.rank - 2);
     float *out = x->out[0].data;
@@ -245,8 +243,8 @@ static gh_status matmul_run(gh_exec *x)
         memset(out, 0, batches * (size_t)(s.m * s.n) * sizeof *out);
     for (size_t i = 0; i < batches && s.k; i++)
         x->k->matmul(out + i * (size_t)(s.m * s.n),
-                     (const float *)x->in[0].data + batch_offset(&s.a, &s.out, i) * (size_t)(s.m * s.k),
-                     (const float *)x->in[1].data + batch_offset(&s.b, &s.out, i) * (size_t)(s.k * s.n),
+                     (const float *)x->in[0].data + gh_matmul_batch(&s.a, &s.out, i) * (size_t)(s.m * s.k),
+                     (const float *)x->in[1].data + gh_matmul_batch(&s.b, &s.out, i) * (size_t)(s.k * s.n),
                      (int)s.m, (int)s.n, (int)s.k);
     if (x->act.kind != GH_ACT_NONE)
         x->k->activate(out, out, batches * (size_t)(s.m * s.n), x->act);
@@ -255,7 +253,7 @@ static gh_status matmul_run(gh_exec *x)
 
 static double matmul_macs(const gh_io *io)
 {
-    matmul_shape s;
+    gh_matmul_shape s;
     if (matmul_shape_of(io, &s))
         return 0;
     return (double)gh_shape_span(&s.out, 0, s.out.rank) * (double)s.k;
