@@ -61,6 +61,25 @@ void gh_buf_str(gh_buf *buf, const char *s)
     gh_buf_add(buf, s, strlen(s));
 }
 
+void gh_buf_base64(gh_buf *buf, const void *data, size_t len)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const uint8_t *p = data;
+    size_t size;
+    if (!gh_mul_size(&size, len / 3 + (len % 3 > 0), 4) || !gh_buf_reserve(buf, size)) {
+        buf->failed = true;
+        return;
+    }
+    uint8_t *to = buf->data + buf->len;
+    for (size_t i = 0; i < len; i += 3, to += 4) {
+        size_t n = len - i < 3 ? len - i : 3;
+        uint32_t v = (uint32_t)p[i] << 16 | (n > 1 ? (uint32_t)p[i + 1] << 8 : 0) | (n > 2 ? p[i + 2] : 0);
+        for (size_t d = 0; d < 4; d++)
+            to[d] = (uint8_t)(d <= n ? digits[v >> (18 - 6 * d) & 63] : '=');
+    }
+    buf->len = (size_t)(to - buf->data);
+}
+
 void gh_buf_printf(gh_buf *buf, const char *fmt, ...)
 {
     va_list args, again;

@@ -17,6 +17,8 @@ void gh_buf_free(gh_buf *buf);
 bool gh_buf_reserve(gh_buf *buf, size_t more);
 void gh_buf_add(gh_buf *buf, const void *data, size_t len);
 void gh_buf_str(gh_buf *buf, const char *s);
+/* Appends the bytes in base64 (RFC 4648), padded. */
+void gh_buf_base64(gh_buf *buf, const void *data, size_t len);
 void gh_buf_printf(gh_buf *buf, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

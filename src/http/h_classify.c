@@ -14,7 +14,7 @@ void gh_h_classify(gh_app *app, gh_http_request *req, gh_worker *w, gh_http_repl
 {
     static const gh_task_spec spec = {
         .task = GH_TASK_CLASSIFY,
-        .params = GH_P_MODEL | GH_P_TOP | GH_P_THRESHOLD | GH_P_LIMIT | GH_P_TIMEOUT,
+        .params = GH_P_MODEL | GH_P_TOP | GH_P_THRESHOLD | GH_P_LIMIT | GH_P_TIMEOUT | GH_P_ANNOTATE,
         .options = options,
     };
     gh_task_answer(&spec, app, req, w, reply);

@@ -22,9 +22,10 @@ void gh_h_localize(gh_app *app, gh_http_request *req, gh_worker *w, gh_http_repl
     static const gh_task_spec spec = {
         .task = GH_TASK_LOCALIZE,
         .params = GH_P_MODEL | GH_P_THRESHOLD | GH_P_LIMIT | GH_P_TIMEOUT | GH_P_NMS | GH_P_MAX_SIDE |
-                  GH_P_EMOTIONS,
+                  GH_P_EMOTIONS | GH_P_ANNOTATE,
         .options = options,
         .merges = true,
+        .draws = true,
     };
     gh_task_answer(&spec, app, req, w, reply);
 }

@@ -28,6 +28,7 @@ static const struct row {
     {"nms", GH_P_NMS, REAL, offsetof(gh_params, nms), 0, 1},
     {"max_side", GH_P_MAX_SIDE, WHOLE, offsetof(gh_params, max_side), GH_LEAST_MAX_SIDE, GH_MOST_MAX_SIDE},
     {"emotions", GH_P_EMOTIONS, SWITCH, offsetof(gh_params, emotions), 0, 1},
+    {"annotate", GH_P_ANNOTATE, SWITCH, offsetof(gh_params, annotate), 0, 1},
 };
 
 static const struct row *find_row(const char *name, size_t len)

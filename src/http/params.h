@@ -19,6 +19,7 @@ enum {
     GH_P_NMS = 1 << 5,
     GH_P_MAX_SIDE = 1 << 6,
     GH_P_EMOTIONS = 1 << 7,
+    GH_P_ANNOTATE = 1 << 8,
 };
 
 typedef struct gh_params {
@@ -26,7 +27,7 @@ typedef struct gh_params {
     char models[GH_MAX_MODELS][65];
     int nmodels; /* 0 = the default model */
     int top, limit, timeout_ms, max_side;
-    int emotions; /* 0 or 1 */
+    int emotions, annotate; /* 0 or 1 */
     double threshold, nms;
 } gh_params;
 

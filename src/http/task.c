@@ -3,9 +3,17 @@
 #include "http/task.h"
 
 #include "base/cpu.h"
+#include "http/accept.h"
+#include "tasks/annotate.h"
 
 #include <stdio.h>
 #include <string.h>
+
+/* JPEGs within one reply, in bytes of base64: 32 pictures of 50 megapixels may come in one small request. */
+#define MOST_DRAWN ((size_t)96 << 20)
+
+/* What annotate=1 makes of a reply. */
+typedef enum drawing { DRAW_NOTHING, DRAW_JPEG, DRAW_PNG, DRAW_WITHIN_JSON } drawing;
 
 typedef struct answer {
     const gh_task_spec *spec;
@@ -16,7 +24,9 @@ typedef struct answer {
     gh_run_options options;
     gh_model *models[GH_MAX_MODELS]; /* references */
     int nmodels;
-    double decode_ms, infer_ms, crops_ms; /* sums over all pictures */
+    drawing drawing;
+    size_t drawn;                                    /* bytes of base64 so far */
+    double decode_ms, infer_ms, crops_ms, encode_ms; /* sums over all pictures */
     bool has_crops;
 } answer;
 
@@ -85,6 +95,71 @@ static void count(answer *a, const gh_result *result)
         a->crops_ms += result->crops_ms;
         gh_metrics_stage(a->app->metrics, GH_STAGE_CROPS, result->crops_ms);
     }
+    if (result->encode_ms > 0) {
+        a->encode_ms += result->encode_ms;
+        gh_metrics_stage(a->app->metrics, GH_STAGE_ENCODE, result->encode_ms);
+    }
+}
+
+/* A batch is always JSON; else what Accept prefers, of an image and JSON that are as welcome the image. */
+static gh_status choose_drawing(answer *a, gh_err *e)
+{
+    static const char *const types[] = {"image/jpeg", "image/png"};
+    const char *accept = a->req->headers[GH_H_ACCEPT];
+    if (!a->input.params.annotate)
+        return GH_OK;
+    if (!a->spec->draws)
+        return gh_fail(
+            e, GH_ARG,
+            "\"annotate\" draws boxes on the picture, which only /localize finds; the task here is "
+            "%s",
+            gh_task_name(a->spec->task));
+    size_t best = gh_accept_choose(accept, types, GH_COUNT(types));
+    int json = gh_accept_weight(accept, "application/json");
+    int image = best < GH_COUNT(types) ? gh_accept_weight(accept, types[best]) : 0;
+    a->drawing = a->input.batch || json > image ? DRAW_WITHIN_JSON : best == 1 ? DRAW_PNG : DRAW_JPEG;
+    return GH_OK;
+}
+
+static gh_status draw(gh_buf *out, answer *a, gh_result *result, const gh_picture *picture, gh_err *e)
+{
+    gh_image_format format = a->drawing == DRAW_PNG ? GH_IMAGE_PNG : GH_IMAGE_JPEG;
+    return gh_annotate(out, result, picture->data, picture->len, &a->app->options.limits, format, e);
+}
+
+/* The JSON, and the picture as its last member. */
+static gh_status write_with_picture(gh_buf *out, answer *a, const gh_result *result, const gh_buf *picture,
+                                    gh_err *e)
+{
+    a->drawn += picture->len / 3 * 4;
+    if (a->drawn > MOST_DRAWN)
+        return gh_fail(e, GH_LIMIT,
+                       "the annotated pictures of one reply are over %d MiB; send fewer at a time",
+                       (int)(MOST_DRAWN >> 20));
+    GH_TRY(gh_result_json(out, result, a->req->queue_ms, NULL, e));
+    out->len--; /* its closing brace */
+    gh_buf_str(out, ",\"annotated\":\"");
+    gh_buf_base64(out, picture->data, picture->len);
+    gh_buf_str(out, "\"}");
+    return out->failed ? gh_fail(e, GH_NOMEM, "memory ran out at a reply") : GH_OK;
+}
+
+/* Draws where it is asked for, then writes the reply. */
+static gh_status write_result(gh_buf *out, answer *a, gh_result *result, const gh_picture *picture, gh_err *e)
+{
+    gh_buf drawn = {0};
+    gh_status status = a->drawing == DRAW_NOTHING       ? GH_OK
+                       : a->drawing == DRAW_WITHIN_JSON ? draw(&drawn, a, result, picture, e)
+                                                        : draw(out, a, result, picture, e);
+    count(a, result);
+    if (status == GH_OK)
+        status = check_deadline(a, e);
+    if (status == GH_OK && a->drawing == DRAW_NOTHING)
+        status = gh_result_json(out, result, a->req->queue_ms, NULL, e);
+    else if (status == GH_OK && a->drawing == DRAW_WITHIN_JSON)
+        status = write_with_picture(out, a, result, &drawn, e);
+    gh_buf_free(&drawn);
+    return status;
 }
 
 /* Appends the reply of one picture through one model, or through several that merge. */
@@ -95,10 +170,11 @@ static gh_status run_models(gh_buf *out, answer *a, const gh_picture *picture, g
     GH_TRY(check_deadline(a, e));
     GH_TRY(gh_run_merged(&result, a->worker, models, (size_t)n, picture->data, picture->len,
                          &a->app->options.limits, &a->options, e));
-    count(a, result);
     gh_status status = check_deadline(a, e);
     if (status == GH_OK)
-        status = gh_result_json(out, result, a->req->queue_ms, NULL, e);
+        status = write_result(out, a, result, picture, e);
+    else
+        count(a, result);
     gh_result_free(&result);
     return status;
 }
@@ -145,6 +221,7 @@ static gh_status fill_reply(gh_http_reply *reply, answer *a, gh_err *e)
     GH_TRY(check_deadline(a, e));
     GH_TRY(gh_input_read(&a->input, a->req, a->spec->params, e));
     lower_deadline(a);
+    GH_TRY(choose_drawing(a, e));
     GH_TRY(find_models(a, e));
     a->spec->options(&a->options, &a->input.params);
     a->options.no_emotions |= a->app->options.no_emotions;
@@ -153,20 +230,23 @@ static gh_status fill_reply(gh_http_reply *reply, answer *a, gh_err *e)
         run_batch(&reply->body, a);
     else
         GH_TRY(run_picture(&reply->body, a, &a->input.pictures[0], e));
-    gh_buf_str(&reply->body, "\n");
+    bool image = a->drawing == DRAW_JPEG || a->drawing == DRAW_PNG;
+    gh_buf_str(&reply->body, image ? "" : "\n");
     reply->status = 200;
-    reply->type = "application/json";
+    reply->type = !image ? "application/json" : a->drawing == DRAW_PNG ? "image/png" : "image/jpeg";
     return GH_OK;
 }
 
-/* "infer" is the network, of a pipeline its detector; "crops" all further steps. */
+/* "infer" is the network, of a pipeline its detector; "crops" all further steps; "encode" draws, too. */
 static void add_timing(gh_http_reply *reply, const answer *a)
 {
-    char crops[40] = "";
+    char crops[40] = "", encode[40] = "";
     if (a->has_crops)
         snprintf(crops, sizeof crops, ", crops;dur=%.3f", a->crops_ms);
-    gh_reply_header(reply, "Server-Timing", "decode;dur=%.3f, queue;dur=%.3f, infer;dur=%.3f%s", a->decode_ms,
-                    a->req->queue_ms, a->infer_ms, crops);
+    if (a->encode_ms > 0)
+        snprintf(encode, sizeof encode, ", encode;dur=%.3f", a->encode_ms);
+    gh_reply_header(reply, "Server-Timing", "decode;dur=%.3f, queue;dur=%.3f, infer;dur=%.3f%s%s",
+                    a->decode_ms, a->req->queue_ms, a->infer_ms, crops, encode);
 }
 
 void gh_task_answer(const gh_task_spec *spec, gh_app *app, gh_http_request *req, gh_worker *w,

@@ -10,6 +10,7 @@ typedef struct gh_task_spec {
     gh_task task;
     unsigned params; /* GH_P_* that the endpoint takes */
     bool merges;     /* several models give one reply */
+    bool draws;      /* annotate=1 answers with a picture; elsewhere it is refused */
     void (*options)(gh_run_options *out, const gh_params *params);
 } gh_task_spec;
 

@@ -5,6 +5,7 @@
 #include "base/cpu.h"
 #include "base/mem.h"
 #include "image/draw.h"
+#include "tasks/annotate_colour.h"
 #include "tasks/annotate_place.h"
 
 #include <math.h>
@@ -22,44 +23,6 @@ typedef struct board {
 } board;
 
 static const gh_colour dark = {16, 18, 22, 255}, light = {255, 255, 255, 255};
-
-/* The first object of the same class. */
-static const gh_object *first_of(const gh_result *r, const gh_object *o)
-{
-    const gh_object *first = r->objects;
-    while (first < o && strcmp(first->label, o->label) != 0)
-        first++;
-    return first;
-}
-
-/* One colour a class: the manifest's, else one that the label's text picks (FNV-1a), so that it is the same
- * in every picture. Of two classes that pick the same, the later takes the next free one. */
-static unsigned label_number(const char *label)
-{
-    uint32_t h = 2166136261u;
-    for (; *label; label++)
-        h = (h ^ (unsigned char)*label) * 16777619u;
-    return h % 24;
-}
-
-static gh_colour colour_of(const gh_result *r, const gh_object *o)
-{
-    const gh_manifest *m = r->model ? r->model->manifest : NULL;
-    if (m && m->colours && o->index >= 0 && (size_t)o->index < m->nlabels)
-        return (gh_colour){m->colours[o->index][0], m->colours[o->index][1], m->colours[o->index][2], 255};
-    const gh_object *own = first_of(r, o);
-    uint32_t used = 0;
-    unsigned mine = 0;
-    for (const gh_object *k = r->objects; k <= own; k++) {
-        if (first_of(r, k) != k)
-            continue;
-        mine = label_number(k->label);
-        for (int tries = 0; tries < 24 && used >> mine & 1; tries++)
-            mine = (mine + 1) % 24;
-        used |= 1u << mine;
-    }
-    return gh_colour_of(mine);
-}
 
 /* Dark text on bright colours, white on dark ones (ITU-R BT.709 weights). */
 static gh_colour text_on(gh_colour c)
@@ -95,12 +58,17 @@ static double text_size(const board *b, const gh_object *o)
     return fmax(b->least_text, fmin(b->text, sqrt((double)o->w * o->h) / 7));
 }
 
-static const gh_fact *best_fact(const gh_object *o)
+/* Bars show the first step of a pipeline: more would hide the picture. */
+static const gh_fact *first_fact(const gh_object *o)
 {
-    for (int i = 0; i < o->nfacts; i++)
-        if (o->facts[i].best >= 0 && (size_t)o->facts[i].best < o->facts[i].nlabels)
-            return &o->facts[i];
-    return NULL;
+    return o->nfacts ? &o->facts[0] : NULL;
+}
+
+/* What was recognised in the box; NULL: nothing, or the step's model rejects it. */
+static const char *recognised(const gh_object *o)
+{
+    const gh_fact *f = first_fact(o);
+    return f && f->best >= 0 ? f->labels[f->best] : NULL;
 }
 
 /* Text on a rounded plate of the class's colour. */
@@ -121,18 +89,18 @@ static bool draw_chip(board *b, const gh_object *o, const char *text, double siz
 /* The longest text that finds a place, of what was recognised with its score, the label alone, the score. */
 static void draw_label(board *b, const gh_object *o, gh_colour colour)
 {
-    const gh_fact *f = best_fact(o);
+    const char *what = recognised(o);
     char full[400], score[16];
     double size = text_size(b, o);
     snprintf(score, sizeof score, "%.2f", (double)o->score);
-    if (f)
-        snprintf(full, sizeof full, "%.120s %s · %.120s", o->label, score, f->labels[f->best]);
+    if (what)
+        snprintf(full, sizeof full, "%.120s %s · %.120s", o->label, score, what);
     else
         snprintf(full, sizeof full, "%.120s %s", o->label, score);
     bool crowd = o->w * 3 < gh_text_width(full, size);
     if (!crowd && draw_chip(b, o, full, size, colour))
         return;
-    if (f && draw_chip(b, o, f->labels[f->best], size, colour))
+    if (what && draw_chip(b, o, what, size, colour))
         return;
     if (!draw_chip(b, o, score, size, colour))
         (void)draw_chip(b, o, score, b->least_text, colour);
@@ -197,7 +165,7 @@ static bool draw_bars(board *b, const gh_object *o, const gh_fact *f, size_t mos
 static void draw_facts(board *b, const gh_object *o, gh_colour colour)
 {
     double size = fmax(b->least_text, fmin(b->text * 0.85, o->h / 12.0));
-    const gh_fact *f = best_fact(o);
+    const gh_fact *f = first_fact(o);
     if (!f || o->h < 4 * size)
         return;
     if (o->h < 8 * size || !draw_bars(b, o, f, ROWS, size, colour))
@@ -207,8 +175,12 @@ static void draw_facts(board *b, const gh_object *o, gh_colour colour)
 gh_status gh_annotate_draw(gh_image *image, const gh_result *r, gh_err *e)
 {
     board *b = gh_calloc(1, sizeof *b);
-    if (!b)
-        return gh_fail(e, GH_NOMEM, "memory ran out at a picture's labels");
+    gh_colour *colours = NULL;
+    gh_status status = b ? gh_class_colours(&colours, r, e) : gh_fail(e, GH_NOMEM, "memory ran out");
+    if (status != GH_OK) {
+        gh_free(b);
+        return status;
+    }
     /* Pictures are looked at scaled to a screen, so all grows with them, a little less than in proportion. */
     double unit = pow(fmax(image->width, image->height) / 1000.0, 0.85);
     size_t labelled = r->nobjects < GH_MOST_LABELS ? r->nobjects : GH_MOST_LABELS;
@@ -220,14 +192,14 @@ gh_status gh_annotate_draw(gh_image *image, const gh_result *r, gh_err *e)
     b->text = fmax(b->least_text, round(22 * unit));
     b->line = fmax(1.3, 3 * unit);
     for (size_t i = 0; i < r->nobjects; i++) {
-        gh_colour colour = colour_of(r, &r->objects[i]);
-        draw_box(b, &r->objects[i], colour);
-        draw_landmarks(b, &r->objects[i], colour);
+        draw_box(b, &r->objects[i], colours[i]);
+        draw_landmarks(b, &r->objects[i], colours[i]);
     }
     for (size_t i = 0; i < labelled; i++)
-        draw_label(b, &r->objects[i], colour_of(r, &r->objects[i]));
+        draw_label(b, &r->objects[i], colours[i]);
     for (size_t i = 0; i < labelled; i++)
-        draw_facts(b, &r->objects[i], colour_of(r, &r->objects[i]));
+        draw_facts(b, &r->objects[i], colours[i]);
+    gh_free(colours);
     gh_free(b);
     return GH_OK;
 }
@@ -245,25 +217,22 @@ static gh_status encode(gh_buf *out, const gh_image *image, gh_image_format form
     if (format == GH_IMAGE_PNG)
         return gh_png_encode_rgb(out, image->pixels, image->width, image->height, e);
     gh_status status = gh_jpeg_encode_rgb(out, image->pixels, image->width, image->height, QUALITY, e);
-    return status == GH_ARG ? gh_err_prefix(e, status, "the annotated picture; ask for image/png") : status;
+    return status == GH_ARG ? gh_err_prefix(e, status, "annotated; a PNG may be larger") : status;
 }
 
-gh_status gh_annotate(gh_buf *out, const gh_result *r, const uint8_t *data, size_t len,
-                      const gh_image_limits *limits, gh_image_format format, double *decode_ms,
-                      double *encode_ms, gh_err *e)
+gh_status gh_annotate(gh_buf *out, gh_result *r, const uint8_t *data, size_t len,
+                      const gh_image_limits *limits, gh_image_format format, gh_err *e)
 {
     uint64_t mark = gh_now_ns();
     gh_image_info info;
     gh_image *image = NULL;
     GH_TRY(gh_image_probe(&info, data, len, limits, e));
     GH_TRY(gh_image_decode(&image, data, len, &info, 0, 0, e));
-    if (decode_ms)
-        *decode_ms = ms_since(&mark);
+    r->decode_ms += ms_since(&mark);
     gh_status status = gh_annotate_draw(image, r, e);
     if (status == GH_OK)
         status = encode(out, image, format, e);
-    if (encode_ms)
-        *encode_ms = ms_since(&mark);
+    r->encode_ms += ms_since(&mark);
     gh_image_free(&image);
     return status;
 }

@@ -49,6 +49,8 @@ static bool fill(json_t *o, const gh_result *r, double queue_ms, const char *fil
          gh_reply_set(times, "infer", milliseconds(r->infer_ms));
     if (r->has_crops)
         ok = ok && gh_reply_set(times, "crops", milliseconds(r->crops_ms));
+    if (r->encode_ms > 0)
+        ok = ok && gh_reply_set(times, "encode", milliseconds(r->encode_ms));
     if (!ok) {
         json_decref(times);
         return false;

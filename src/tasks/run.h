@@ -67,6 +67,7 @@ struct gh_result {
     bool unknown;   /* the manifest's reject rule fired */
     bool truncated; /* the picture's file ended early: a warning in the reply */
     double decode_ms, preproc_ms, infer_ms, crops_ms; /* crops: the further steps of a pipeline */
+    double encode_ms;                                 /* drawing and encoding a picture; 0 = none was */
 };
 
 /* A worker: a session, decode and preprocess scratch. One thread at a time. `pool` may be NULL; borrowed. */

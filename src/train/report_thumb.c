@@ -10,19 +10,6 @@
 #define QUALITY           82
 #define MAX_PICTURE_BYTES ((size_t)256 << 20)
 
-static void put_base64(gh_buf *out, const uint8_t *p, size_t len)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    for (size_t i = 0; i < len; i += 3) {
-        size_t n = len - i < 3 ? len - i : 3;
-        uint32_t v = (uint32_t)p[i] << 16 | (n > 1 ? (uint32_t)p[i + 1] << 8 : 0) | (n > 2 ? p[i + 2] : 0);
-        char four[4];
-        for (size_t d = 0; d < 4; d++)
-            four[d] = d <= n ? digits[v >> (18 - 6 * d) & 63] : '=';
-        gh_buf_add(out, four, 4);
-    }
-}
-
 /* Shrinks to fit SIDE x SIDE; a smaller picture stays as it is, and the page stretches it. */
 static gh_status shrink(gh_image **out, const gh_image *src, gh_err *e)
 {
@@ -64,7 +51,7 @@ gh_status gh_report_thumb(gh_buf *out, const char *path, gh_err *e)
         status = gh_jpeg_encode_rgb(&jpeg, small->pixels, small->width, small->height, QUALITY, &why);
     if (status == GH_OK) {
         gh_buf_str(out, "data:image/jpeg;base64,");
-        put_base64(out, jpeg.data, jpeg.len);
+        gh_buf_base64(out, jpeg.data, jpeg.len);
     }
     gh_buf_free(&jpeg);
     gh_image_free(&small);

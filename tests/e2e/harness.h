@@ -46,6 +46,8 @@ void photo_turned(gh_buf *out, const char *name, int orientation);
 /* Makes the folder and writes eight square pieces of the photo there, as JPEG files: a class to train on. */
 void photo_pieces(const char *folder, const char *name);
 void add_base64(gh_buf *out, const void *data, size_t len);
+/* The bytes of padded base64; anything else fails the test. */
+void from_base64(gh_buf *out, const char *text);
 /* A multipart part with the boundary "b"; `end_parts` closes the body. */
 void add_part(gh_buf *out, const char *name, const void *data, size_t len);
 void end_parts(gh_buf *out);
@@ -67,6 +69,7 @@ Suite *suite_commands(void);
 Suite *suite_example(void);
 Suite *suite_train(void);
 Suite *suite_pipeline(void);
+Suite *suite_annotate(void);
 /* Sends soak_requests requests and looks at the server's memory. */
 Suite *suite_soak(void);
 extern int soak_requests;

@@ -14,7 +14,7 @@ static const struct {
     {"soak", suite_soak},         {"forms", suite_forms},       {"errors", suite_errors},
     {"protocol", suite_protocol}, {"load", suite_load},         {"access", suite_access},
     {"api", suite_api},           {"commands", suite_commands}, {"example", suite_example},
-    {"train", suite_train},       {"pipeline", suite_pipeline},
+    {"train", suite_train},       {"pipeline", suite_pipeline}, {"annotate", suite_annotate},
 };
 
 /* The first row runs only when it is named: it takes minutes. */

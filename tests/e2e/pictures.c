@@ -89,6 +89,23 @@ void add_base64(gh_buf *out, const void *data, size_t len)
     }
 }
 
+void from_base64(gh_buf *out, const char *text)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    ck_assert_uint_eq(strlen(text) % 4, 0);
+    for (; *text; text += 4) {
+        unsigned v = 0;
+        size_t have = text[2] == '=' ? 1 : text[3] == '=' ? 2 : 3;
+        for (size_t i = 0; i < 4; i++) {
+            const char *digit = i <= have ? strchr(digits, text[i]) : digits;
+            ck_assert_msg(digit && text[i], "'%c' in base64", text[i]);
+            v = v << 6 | (unsigned)(digit - digits);
+        }
+        const uint8_t three[] = {(uint8_t)(v >> 16), (uint8_t)(v >> 8), (uint8_t)v};
+        gh_buf_add(out, three, have);
+    }
+}
+
 void add_part(gh_buf *out, const char *name, const void *data, size_t len)
 {
     gh_buf_printf(out, "--b\r\nContent-Disposition: form-data; name=\"%s\"\r\n\r\n", name);

@@ -4,6 +4,7 @@
 #include "e2e/harness.h"
 
 #include "base/file.h"
+#include "image/image.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -190,6 +191,34 @@ START_TEST(test_every_orientation)
 }
 END_TEST
 
+/* What the steps found stands beside the face, which the detector alone leaves as it was. */
+START_TEST(test_annotated_with_bars)
+{
+    static const char *const queries[] = {"model=mine&annotate=1", "model=" DETECTOR "&annotate=1"};
+    gh_image *images[2] = {NULL, NULL};
+    for (int i = 0; i < 2; i++) {
+        char target[96];
+        gh_image_info info;
+        snprintf(target, sizeof target, "/localize?%s", queries[i]);
+        reply_free(&r);
+        ask(&r, s.address, "POST", target, "Accept: image/png\r\n", photo("astronaut.png")->data,
+            photo("astronaut.png")->len);
+        ck_assert_int_eq(r.status, 200);
+        ck_assert_int_eq(gh_image_probe(&info, r.body.data, r.body.len, NULL, NULL), GH_OK);
+        ck_assert_int_eq(gh_image_decode(&images[i], r.body.data, r.body.len, &info, 0, 0, NULL), GH_OK);
+    }
+    int bars = 0; /* pixels beyond the right side of the face */
+    for (int y = 60; y < 180; y++)
+        for (int x = 276; x < 512; x++) {
+            size_t at = ((size_t)y * 512 + (size_t)x) * 3;
+            bars += memcmp(images[0]->pixels + at, images[1]->pixels + at, 3) != 0;
+        }
+    ck_assert_int_gt(bars, 1000);
+    gh_image_free(&images[0]);
+    gh_image_free(&images[1]);
+}
+END_TEST
+
 START_TEST(test_two_models_one_list)
 {
     json_t *o = localize_photo("model=mine," DETECTOR, "astronaut.png"),
@@ -291,6 +320,7 @@ Suite *suite_pipeline(void)
     tcase_add_test(c, test_no_face_no_object);
     tcase_add_test(c, test_emotions_switched_off);
     tcase_add_test(c, test_every_orientation);
+    tcase_add_test(c, test_annotated_with_bars);
     tcase_add_test(c, test_two_models_one_list);
     tcase_add_test(c, test_batch_with_a_broken_picture);
     tcase_add_test(c, test_predict_over_a_folder);

@@ -3,6 +3,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "base/status.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -125,12 +126,39 @@ START_TEST(test_every_failing_allocation)
 }
 END_TEST
 
+/* The vectors of RFC 4648, section 10. */
+START_TEST(test_base64)
+{
+    static const char *const rows[][2] = {{"", ""},
+                                          {"f", "Zg=="},
+                                          {"fo", "Zm8="},
+                                          {"foo", "Zm9v"},
+                                          {"foob", "Zm9vYg=="},
+                                          {"fooba", "Zm9vYmE="},
+                                          {"foobar", "Zm9vYmFy"},
+                                          {"\xfb\xff\xbf", "+/+/"}};
+    for (size_t i = 0; i < GH_COUNT(rows); i++) {
+        gh_buf buf = {0};
+        gh_buf_str(&buf, "x");
+        gh_buf_base64(&buf, rows[i][0], strlen(rows[i][0]));
+        gh_buf_add(&buf, "", 1);
+        ck_assert_str_eq((const char *)buf.data + 1, rows[i][1]);
+        gh_buf_free(&buf);
+    }
+    gh_buf few = {.limit = 7};
+    gh_buf_base64(&few, "foobar", 6);
+    ck_assert(few.failed);
+    gh_buf_free(&few);
+}
+END_TEST
+
 Suite *gh_suite_buf(void)
 {
     Suite *s = suite_create("buf");
     TCase *t = tcase_create("buf");
     tcase_add_test(t, test_appends_in_order);
     tcase_add_test(t, test_printf_longer_than_the_room);
+    tcase_add_test(t, test_base64);
     tcase_add_test(t, test_limit_is_exact_and_sticky);
     tcase_add_test(t, test_limit_bounds_the_capacity);
     tcase_add_test(t, test_reserve_makes_room);

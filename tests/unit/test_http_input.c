@@ -7,7 +7,9 @@
 
 #include <string.h>
 
-#define ALL (GH_P_MODEL | GH_P_TOP | GH_P_THRESHOLD | GH_P_LIMIT | GH_P_TIMEOUT | GH_P_NMS | GH_P_MAX_SIDE)
+#define ALL                                                                                                  \
+    (GH_P_MODEL | GH_P_TOP | GH_P_THRESHOLD | GH_P_LIMIT | GH_P_TIMEOUT | GH_P_NMS | GH_P_MAX_SIDE |         \
+     GH_P_ANNOTATE)
 
 typedef struct fixture {
     gh_http_request req;
@@ -131,9 +133,10 @@ END_TEST
 
 START_TEST(test_json_fields)
 {
-    ck_assert_msg(read_text("application/json", "{\"image\":\"Zm9v\",\"top\":3,\"threshold\":0.25,\"limit\":"
-                                                "2.0,\"timeout_ms\":\"50\",\"nms\":0.5,\"max_side\":640,"
-                                                "\"model\":\"a, b\",\"unknown\":{\"x\":[1]}}") == GH_OK,
+    ck_assert_msg(read_text("application/json",
+                            "{\"image\":\"Zm9v\",\"top\":3,\"threshold\":0.25,\"limit\":"
+                            "2.0,\"timeout_ms\":\"50\",\"nms\":0.5,\"max_side\":640,\"annotate\":true,"
+                            "\"model\":\"a, b\",\"unknown\":{\"x\":[1]}}") == GH_OK,
                   "%s", f.e.text);
     check_picture(0, "foo");
     ck_assert(!f.in.batch);
@@ -143,6 +146,7 @@ START_TEST(test_json_fields)
     ck_assert_int_eq(f.in.params.timeout_ms, 50);
     ck_assert_double_eq(f.in.params.nms, 0.5);
     ck_assert_int_eq(f.in.params.max_side, 640);
+    ck_assert_int_eq(f.in.params.annotate, 1);
     ck_assert_int_eq(f.in.params.nmodels, 2);
     ck_assert_str_eq(f.in.params.models[0], "a");
     ck_assert_str_eq(f.in.params.models[1], "b");
@@ -180,6 +184,7 @@ START_TEST(test_json_faults_are_named)
         {"{\"image\":\"Zm9v\",\"top\":1e300}", "\"top\" must be"},
         {"{\"image\":\"Zm9v\",\"top\":true}", "got \"true\""},
         {"{\"image\":\"Zm9v\",\"top\":[1]}", "not a JSON array"},
+        {"{\"image\":\"Zm9v\",\"annotate\":\"yes\"}", "\"annotate\" must be 0 or 1"},
         {"{\"image\":\"Zm9v\",\"model\":\"../x\"}", "got \"../x\""},
         {"{\"image\":\"Zm9v\",\"model\":\"a,,b\"}", "got \"\""},
         {"{\"image\":\"Zm9v\"", "not valid JSON: line 1"},
