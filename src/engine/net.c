@@ -7,6 +7,9 @@
 
 #include <string.h>
 
+/* Pixels a side that a free size stands for while kernels are chosen. */
+#define NOMINAL_SIDE 224
+
 static gh_status run_passes(gh_graph *g, unsigned passes, gh_err *e)
 {
     GH_TRY(gh_graph_sort(g, e));
@@ -47,26 +50,58 @@ static gh_status check_io(const gh_graph *g, gh_err *e)
     return GH_OK;
 }
 
-/* A plan at once where the model fixes its sizes: what is wrong with it shows at load, and weights are
- * packed. */
-static gh_status first_plan(gh_net *net, gh_err *e)
+/* Batch, height and width of the inputs, and of the outputs that follow from them. */
+static void free_sizes(gh_graph *g)
 {
-    const gh_graph *g = net->graph;
-    gh_shape *shapes = gh_calloc(g->ninputs, sizeof *shapes);
-    gh_plan *plan = NULL;
+    for (uint32_t i = 0; i < g->ninputs + g->noutputs; i++) {
+        gh_shape *s = &g->values[i < g->ninputs ? g->inputs[i] : g->outputs[i - g->ninputs]].shape;
+        if (s->rank == 4)
+            s->dims[0] = s->dims[2] = s->dims[3] = -1;
+    }
+}
+
+/* The declared shapes of the inputs, one picture where the batch is free; true when all sides are known. */
+static bool declared_shapes(gh_shape *shapes, const gh_graph *g)
+{
     bool fixed = true;
-    if (!shapes)
-        return gh_fail(e, GH_NOMEM, "no memory for a plan");
     for (uint32_t i = 0; i < g->ninputs; i++) {
         shapes[i] = g->values[g->inputs[i]].shape;
         if (shapes[i].rank > 0 && shapes[i].dims[0] < 0)
-            shapes[i].dims[0] = 1; /* a free first dimension is the batch */
+            shapes[i].dims[0] = 1;
         fixed = fixed && gh_shape_known(&shapes[i]);
     }
-    gh_status status = fixed ? gh_plan_get(&plan, net, shapes, e) : GH_OK;
+    return fixed;
+}
+
+/* Chooses kernels and packs weights for a network that takes many sizes by one of them, so that no choice
+ * hangs on which size comes first. A size that the network does not take after all decides nothing. */
+static void pack_nominal(gh_net *net, gh_shape *shapes)
+{
+    gh_plan *plan = NULL;
+    bool known = true;
+    for (uint32_t i = 0; i < net->graph->ninputs; i++) {
+        for (int d = 2; d < shapes[i].rank; d++)
+            if (shapes[i].dims[d] < 0)
+                shapes[i].dims[d] = NOMINAL_SIDE;
+        known = known && gh_shape_known(&shapes[i]);
+    }
+    pthread_mutex_lock(&net->lock);
+    if (known && gh_plan_build(&plan, net, shapes, NULL) == GH_OK)
+        gh_plan_free(&plan);
+    pthread_mutex_unlock(&net->lock);
+}
+
+/* A plan at once where the model fixes its sizes: what is wrong with it shows at load. */
+static gh_status first_plan(gh_net *net, gh_shape *shapes, bool fixed, gh_err *e)
+{
+    gh_plan *plan = NULL;
+    if (!fixed) {
+        pack_nominal(net, shapes);
+        return GH_OK;
+    }
+    GH_TRY(gh_plan_get(&plan, net, shapes, e));
     gh_plan_put(&plan);
-    gh_free(shapes);
-    return status;
+    return GH_OK;
 }
 
 /* Packed weights that a model may have: padding makes them larger than its constants, and nodes that share
@@ -80,10 +115,12 @@ static size_t room_for_packing(const gh_graph *g)
     return bytes;
 }
 
-gh_status gh_net_from_graph(gh_net **out, gh_graph **graph, unsigned passes, gh_err *e)
+static gh_status make_net(gh_net **out, gh_graph **graph, unsigned passes, bool any_size, gh_err *e)
 {
     gh_net *net = gh_calloc(1, sizeof *net);
+    gh_shape *shapes = NULL;
     gh_status status = GH_OK;
+    bool fixed = false;
     if (!net) {
         gh_graph_free(graph);
         return gh_fail(e, GH_NOMEM, "no memory for a network");
@@ -97,18 +134,33 @@ gh_status gh_net_from_graph(gh_net **out, gh_graph **graph, unsigned passes, gh_
     status = gh_graph_check(net->graph, e);
     if (!status)
         status = check_io(net->graph, e);
-    if (!status)
+    if (!status) {
+        shapes = gh_calloc(net->graph->ninputs, sizeof *shapes);
+        status = shapes ? GH_OK : gh_fail(e, GH_NOMEM, "no memory for a network");
+    }
+    if (!status) {
+        fixed = declared_shapes(shapes, net->graph);
+        if (any_size)
+            free_sizes(net->graph);
         status = run_passes(net->graph, passes, e);
+    }
     if (!status) {
         net->packed_room = room_for_packing(net->graph);
         net->packed = gh_calloc(net->graph->nnodes + 1u, sizeof *net->packed);
-        status = net->packed ? first_plan(net, e) : gh_fail(e, GH_NOMEM, "no memory for a network");
+        status = net->packed ? first_plan(net, shapes, fixed && !any_size, e)
+                             : gh_fail(e, GH_NOMEM, "no memory for a network");
     }
+    gh_free(shapes);
     if (status)
         gh_net_free(&net);
     else
         *out = net;
     return status;
+}
+
+gh_status gh_net_from_graph(gh_net **out, gh_graph **graph, unsigned passes, gh_err *e)
+{
+    return make_net(out, graph, passes, false, e);
 }
 
 static gh_status add_taps(gh_graph *g, const char *const *taps, size_t ntaps, gh_err *e)
@@ -122,16 +174,6 @@ static gh_status add_taps(gh_graph *g, const char *const *taps, size_t ntaps, gh
     return GH_OK;
 }
 
-/* Batch, height and width of the inputs, and of the outputs that follow from them. */
-static void free_sizes(gh_graph *g)
-{
-    for (uint32_t i = 0; i < g->ninputs + g->noutputs; i++) {
-        gh_shape *s = &g->values[i < g->ninputs ? g->inputs[i] : g->outputs[i - g->ninputs]].shape;
-        if (s->rank == 4)
-            s->dims[0] = s->dims[2] = s->dims[3] = -1;
-    }
-}
-
 static gh_status load(gh_net **out, const char *path, unsigned passes, const char *const *taps, size_t ntaps,
                       bool any_size, gh_err *e)
 {
@@ -143,9 +185,7 @@ static gh_status load(gh_net **out, const char *path, unsigned passes, const cha
         gh_graph_free(&g);
         return status;
     }
-    if (any_size)
-        free_sizes(g);
-    return gh_net_from_graph(out, &g, passes, e);
+    return make_net(out, &g, passes, any_size, e);
 }
 
 gh_status gh_net_load(gh_net **out, const char *path, unsigned passes, gh_err *e)

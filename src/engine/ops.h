@@ -23,6 +23,8 @@ GH_MUST_CHECK gh_status gh_window(const gh_io *io, gh_conv_shape *s, int pads_en
                                   bool ceil_mode);
 /* GH_LIMIT when `floats` more of packed weights are not to be had. */
 GH_MUST_CHECK gh_status gh_prepare_room(const gh_prepare *p, size_t floats);
+/* Chooses the kernel of a convolution with constant weights and packs them for it into p->packed. */
+GH_MUST_CHECK gh_status gh_conv_pack(gh_prepare *p, const gh_conv_shape *s);
 /* Runs fn(job, begin, end) over `units`, spread over the pool. */
 typedef void (*gh_range_fn)(const void *job, int begin, int end);
 void gh_exec_range(const gh_exec *x, int units, gh_range_fn fn, const void *job);

@@ -37,7 +37,7 @@ const gh_kernels *gh_kernels_get(void)
     return &process_kernels;
 }
 
-const gh_conv_kernel *gh_conv_choose(const gh_kernels *k, const gh_conv_shape *s)
+const gh_conv_kernel *gh_conv_choose(const gh_kernels *k, const gh_conv_shape *s, int most_loss)
 {
     const gh_conv_kernel *const kernels[] = {
 #define GH_KERNEL_CONV(field, what) k->field,
@@ -48,8 +48,19 @@ const gh_conv_kernel *gh_conv_choose(const gh_kernels *k, const gh_conv_shape *s
 #undef GH_KERNEL_DENSE
 #undef GH_KERNEL_FN
     };
-    for (size_t i = 0; i < GH_COUNT(kernels); i++)
-        if (kernels[i]->accepts(s))
-            return kernels[i];
-    return NULL;
+    const gh_conv_kernel *best = NULL;
+    double least = 0;
+    for (size_t i = 0; i < GH_COUNT(kernels); i++) {
+        const gh_conv_kernel *kernel = kernels[i];
+        if (kernel->loss > most_loss || !kernel->accepts(s))
+            continue;
+        if (!kernel->cost && !best)
+            return kernel;
+        double cost = kernel->cost ? kernel->cost(s) : 0;
+        if (kernel->cost && (!best || cost < least)) {
+            best = kernel;
+            least = cost;
+        }
+    }
+    return best;
 }

@@ -43,7 +43,8 @@ static const conv_row conv_rows[] = {
     {"resnet", 64, 56, 128, 3, 2, false},      {"resnet", 64, 56, 128, 1, 2, false},
     {"resnet", 128, 28, 128, 3, 1, false},     {"resnet", 256, 14, 256, 3, 1, false},
     {"resnet", 256, 14, 512, 3, 2, false},     {"resnet", 512, 7, 512, 3, 1, false},
-    {"unet", 32, 256, 32, 3, 1, false},        {"unet", 64, 128, 64, 3, 1, false},
+    {"unet", 32, 256, 32, 3, 1, false},        {"unet", 64, 256, 32, 3, 1, false},
+    {"unet", 64, 128, 64, 3, 1, false},        {"unet", 128, 64, 128, 3, 1, false},
     {"unet", 256, 32, 256, 3, 1, false},       {"unet", 512, 16, 512, 3, 1, false},
 };
 
@@ -187,13 +188,22 @@ static size_t blocked(const gh_kernels *k, int c, int hw)
     return (size_t)(c + k->block - 1) / k->block * k->block * hw;
 }
 
-static job conv_job(const setting *set, const gh_kernels *k, const conv_row *r)
+/* Winograd's F(m x m), or for m = 0 what computes the products as they are. */
+static const gh_conv_kernel *kernel_of(const gh_kernels *k, const gh_conv_shape *s, int m)
+{
+    return m == 6   ? k->conv_winograd6
+           : m == 4 ? k->conv_winograd4
+           : m == 2 ? k->conv_winograd2
+                    : gh_conv_choose(k, s, 0);
+}
+
+static job conv_job(const setting *set, const gh_kernels *k, const conv_row *r, int m)
 {
     int out = (r->size + r->stride - 1) / r->stride,
         pad = r->stride == 1 ? r->window / 2 : (r->window - 1) / 2;
     gh_conv_shape s = {1,         r->ic,     r->size,   r->size, r->oc, out, out, r->window,
                        r->window, r->stride, r->stride, 1,       1,     pad, pad, r->depthwise ? r->ic : 1};
-    job j = {.run = run_conv, .kernel = gh_conv_choose(k, &s)};
+    job j = {.run = run_conv, .kernel = kernel_of(k, &s, m)};
     j.work = 2.0 * out * out * r->window * r->window * r->oc * (r->ic / s.groups);
     j.src = make(blocked(k, r->ic, r->size * r->size));
     make_weights(&j, set, j.kernel->packed(&s));
@@ -214,18 +224,24 @@ static bool is_wanted(const setting *s, const char *name)
     return !s->word || strstr(name, s->word);
 }
 
+/* GFLOP/s of Winograd's kernels count the products of the definition. */
 static void bench_convs(const setting *s)
 {
-    for (size_t i = 0; i < sizeof conv_rows / sizeof *conv_rows; i++) {
-        const conv_row *r = &conv_rows[i];
+    for (size_t i = 0; i < 4 * (sizeof conv_rows / sizeof *conv_rows); i++) {
+        const conv_row *r = &conv_rows[i / 4];
+        int m = (int)(i % 4) * 2;
         job jobs[MOST_LEVELS];
-        char name[64];
-        snprintf(name, sizeof name, "%s %dx%d %d->%d k%d s%d", r->name, r->size, r->size, r->ic, r->oc,
-                 r->window, r->stride);
+        char name[64], how[16] = "";
+        if (m && (r->window != 3 || r->stride != 1 || r->depthwise))
+            continue;
+        if (m)
+            snprintf(how, sizeof how, " F(%d)", m);
+        snprintf(name, sizeof name, "%s %dx%d %d->%d k%d s%d%s", r->name, r->size, r->size, r->ic, r->oc,
+                 r->window, r->stride, how);
         if (!is_wanted(s, name))
             continue;
         for (int level = 0; level < s->levels; level++) {
-            jobs[level] = conv_job(s, &s->k[level], r);
+            jobs[level] = conv_job(s, &s->k[level], r, m);
             memcpy(jobs[level].name, name, sizeof name);
         }
         measure(s, jobs);

@@ -55,18 +55,18 @@ START_TEST(test_choice_of_convolution)
     KT_EACH_LEVEL(k)
     {
         gh_conv_shape s = {1, 3, 8, 8, 32, 8, 8, 3, 3, 1, 1, 1, 1, 1, 1, 1};
-        ck_assert_ptr_eq(gh_conv_choose(&k, &s), k.conv_first);
+        ck_assert_ptr_eq(gh_conv_choose(&k, &s, 0), k.conv_first);
         s.ic = 32;
-        ck_assert_ptr_eq(gh_conv_choose(&k, &s), k.conv_direct);
+        ck_assert_ptr_eq(gh_conv_choose(&k, &s, 0), k.conv_direct);
         s.groups = 32;
-        ck_assert_ptr_eq(gh_conv_choose(&k, &s), k.conv_depthwise);
+        ck_assert_ptr_eq(gh_conv_choose(&k, &s, 0), k.conv_depthwise);
         s.groups = 4;
-        ck_assert_ptr_null(gh_conv_choose(&k, &s));
+        ck_assert_ptr_null(gh_conv_choose(&k, &s, 0));
         s.groups = 1;
         s.kh = s.kw = 1;
-        ck_assert_ptr_eq(gh_conv_choose(&k, &s), k.conv_pointwise);
+        ck_assert_ptr_eq(gh_conv_choose(&k, &s, 0), k.conv_pointwise);
         s.sh = s.sw = 2;
-        ck_assert_ptr_nonnull(gh_conv_choose(&k, &s));
+        ck_assert_ptr_nonnull(gh_conv_choose(&k, &s, 0));
     }
 }
 END_TEST

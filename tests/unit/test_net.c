@@ -13,7 +13,7 @@ START_TEST(test_what_a_net_tells)
     ck_assert_str_eq(gh_net_input(net, 0)->name, "x");
     ck_assert_int_eq(gh_net_input(net, 0)->shape.dims[2], -1);
     ck_assert_str_eq(gh_net_output(net, 0)->name, "out");
-    ck_assert_uint_eq(gh_net_packed_bytes(net), 0); /* no plan yet: its size is not fixed */
+    ck_assert_uint_gt(gh_net_packed_bytes(net), 0); /* before any plan: what is packed hangs on no size */
     gh_net_free(&net);
     ck_assert_ptr_null(net);
     gh_net_free(&none);

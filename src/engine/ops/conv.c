@@ -83,58 +83,19 @@ static gh_status conv_run(gh_exec *x)
     return GH_OK;
 }
 
-/* A constant's elements, aligned: themselves, or a copy that the caller frees through *owned. */
-static const float *aligned_floats(const gh_tensor *t, size_t count, float **owned)
-{
-    if (gh_tensor_aligned(t))
-        return t->data;
-    *owned = gh_alloc_aligned(count * sizeof(float));
-    if (*owned)
-        memcpy(*owned, t->data, count * sizeof(float));
-    return *owned;
-}
-
-static gh_status pack(gh_prepare *p, const gh_conv_kernel *kernel, const gh_conv_shape *s)
-{
-    const gh_tensor *w = &p->io->in[1];
-    size_t n = kernel->packed(s), block = (size_t)p->k->block, oc = (size_t)s->oc;
-    size_t padded = (oc + block - 1) / block * block, count = gh_shape_span(&w->shape, 0, w->shape.rank);
-    float *copy = NULL, *bias = NULL, *weights;
-    GH_TRY(gh_prepare_room(p, n + padded));
-    weights = gh_alloc_aligned((n ? n : 1) * sizeof(float));
-    const float *source = aligned_floats(w, count, &copy);
-    if (gh_has(p->io, 2)) {
-        bias = gh_alloc_aligned(padded * sizeof(float));
-        if (bias) {
-            memset(bias, 0, padded * sizeof(float));
-            memcpy(bias, p->io->in[2].data, oc * sizeof(float));
-        }
-    }
-    if (!weights || !source || (gh_has(p->io, 2) && !bias)) {
-        gh_free(copy);
-        gh_free(bias);
-        gh_free(weights);
-        return gh_fail(p->io->e, GH_NOMEM, "no memory for packed weights");
-    }
-    kernel->pack(weights, source, s);
-    gh_free(copy);
-    *p->packed = (gh_packed){kernel, weights, bias, (n + (bias ? padded : 0)) * sizeof(float)};
-    return GH_OK;
-}
-
-/* Blocked only with constant weights; the choice of kernel does not depend on the picture's size. */
+/* Blocked only with constant weights. The first plan's kernel is that of all further ones, whatever their
+ * size: they share its packed weights. */
 static gh_status conv_prepare(gh_prepare *p)
 {
     gh_conv_shape s;
     const gh_io *io = p->io;
     GH_TRY(conv_shape(io, &s));
-    const gh_conv_kernel *kernel = gh_conv_choose(p->k, &s);
     bool constants = io->in[1].data && (!gh_has(io, 2) || io->in[2].data);
-    if (!kernel || !constants || io->in[0].data || io->in[0].shape.rank != 4)
+    if (!gh_conv_choose(p->k, &s, 0) || !constants || io->in[0].data || io->in[0].shape.rank != 4)
         return GH_OK; /* a constant source stands in no layout but the plain one */
     if (!p->packed->weights)
-        GH_TRY(pack(p, kernel, &s));
-    GH_ASSERT(p->packed->kernel == kernel);
+        GH_TRY(gh_conv_pack(p, &s));
+    const gh_conv_kernel *kernel = p->packed->kernel;
     gh_conv_shape *params = gh_arena_alloc(p->arena, sizeof *params);
     if (!params)
         return gh_fail(io->e, GH_NOMEM, "no memory for a plan");
