@@ -60,6 +60,12 @@ int64_t gh_int_at(const gh_tensor *t, size_t i)
     }
 }
 
+int64_t gh_order_at(const gh_tensor *t, size_t i)
+{
+    int64_t v = gh_int_at(t, i);
+    return t->type == GH_U64 ? v ^ INT64_MIN : v;
+}
+
 void gh_int_store(gh_tensor *t, size_t i, int64_t v)
 {
     switch (t->type) {

@@ -1,9 +1,28 @@
-/* ReduceMean, ReduceSum, ReduceL2, ReduceMax and ReduceMin. Axes are an attribute in older opsets and an
- * input in newer ones. */
+/* The Reduce operators on float32, which networks run; reduce_any.c computes the other types. Axes are an
+ * attribute in older opsets and an input in newer ones. */
+#include "engine/ops/reduce.h"
+
+#include "base/mem.h"
 #include "engine/ops.h"
+#include "engine/ops/number.h"
 
 #include <math.h>
 #include <string.h>
+
+static const char *const names[] = {[GH_REDUCE_SUM] = "ReduceSum",    [GH_REDUCE_MEAN] = "ReduceMean",
+                                    [GH_REDUCE_PROD] = "ReduceProd",  [GH_REDUCE_L1] = "ReduceL1",
+                                    [GH_REDUCE_L2] = "ReduceL2",      [GH_REDUCE_SQUARES] = "ReduceSumSquare",
+                                    [GH_REDUCE_LOG] = "ReduceLogSum", [GH_REDUCE_LOG_EXP] = "ReduceLogSumExp",
+                                    [GH_REDUCE_MAX] = "ReduceMax",    [GH_REDUCE_MIN] = "ReduceMin"};
+
+static gh_reduction reduction_of(const gh_node *n)
+{
+    for (size_t i = 0; i < GH_COUNT(names); i++)
+        if (strcmp(names[i], n->type) == 0)
+            return (gh_reduction)i;
+    GH_ASSERT(!"a row of this file without its kind");
+    return GH_REDUCE_SUM;
+}
 
 static gh_status reduced_axes(const gh_io *io, bool *reduced)
 {
@@ -34,107 +53,155 @@ static gh_status reduced_axes(const gh_io *io, bool *reduced)
 static gh_status reduce_infer(gh_io *io)
 {
     bool reduced[GH_MAX_RANK], keep = gh_node_int(io->node, "keepdims", 1) != 0;
-    GH_TRY(gh_io_need(io, 0, GH_F32, -1));
+    gh_dtype type = io->in[0].type;
+    GH_TRY(gh_io_need(io, 0, GH_UNKNOWN, -1));
+    gh_reduction kind = reduction_of(io->node);
+    bool orders = kind == GH_REDUCE_MAX || kind == GH_REDUCE_MIN;
+    if (!gh_number_type(type) || (type == GH_BOOL && !orders))
+        return gh_io_fail(io, GH_UNSUPPORTED, "%s is not computed", gh_dtype_name(type));
     GH_TRY(reduced_axes(io, reduced));
     gh_shape out = {.rank = 0};
     for (int i = 0; i < io->in[0].shape.rank; i++)
         if (!reduced[i] || keep)
             out.dims[out.rank++] = reduced[i] ? 1 : io->in[0].shape.dims[i];
-    io->out[0].type = GH_F32;
+    io->out[0].type = type;
     io->out[0].shape = out;
     return GH_OK;
 }
 
-/* Input offsets of each output element: kept axes are walked outside, reduced ones inside. */
-typedef struct reducer {
-    size_t kept[GH_MAX_RANK], kept_step[GH_MAX_RANK], inner[GH_MAX_RANK], inner_step[GH_MAX_RANK];
-    int nkept, ninner;
-    bool contiguous; /* the reduced axes are the last ones: the terms stand in a row */
-} reducer;
-
-static void reducer_of(reducer *r, const gh_shape *in, const bool *reduced)
+/* Adds an axis to a walk, joined with the one before where both are one row. */
+static void add_axis(gh_reduce_walk *w, size_t side, size_t step)
 {
-    r->nkept = r->ninner = 0;
-    r->contiguous = true;
-    for (int i = 0; i < in->rank; i++) {
-        size_t step = gh_shape_span(in, i + 1, in->rank);
-        r->contiguous = r->contiguous && (reduced[i] || r->ninner == 0);
-        if (reduced[i]) {
-            r->inner[r->ninner] = (size_t)in->dims[i];
-            r->inner_step[r->ninner++] = step;
-        } else {
-            r->kept[r->nkept] = (size_t)in->dims[i];
-            r->kept_step[r->nkept++] = step;
-        }
-    }
+    bool join = w->rank > 0 && w->step[w->rank - 1] == side * step;
+    if (side == 1)
+        return;
+    int at = join ? w->rank - 1 : w->rank++;
+    w->side[at] = join ? w->side[at] * side : side;
+    w->step[at] = step;
 }
 
-/* Offset of position `at` in a walk over `n` axes. */
-static size_t offset_of(size_t at, const size_t *sides, const size_t *steps, int n)
+static void walks_of(gh_reduce *r, const gh_shape *in, const bool *reduced)
+{
+    r->terms = 1;
+    for (int i = 0; i < in->rank; i++) {
+        size_t side = (size_t)in->dims[i], step = gh_shape_span(in, i + 1, in->rank);
+        add_axis(reduced[i] ? &r->inner : &r->kept, side, step);
+        r->terms *= reduced[i] ? side : 1;
+    }
+    r->row = r->row_step = 1;
+    if (r->inner.rank > 0) {
+        int last = --r->inner.rank;
+        r->row = r->inner.side[last];
+        r->row_step = r->inner.step[last];
+    }
+    r->rows = r->row ? r->terms / r->row : 0;
+}
+
+size_t gh_reduce_offset(const gh_reduce_walk *w, size_t at)
 {
     size_t offset = 0;
-    for (int i = n - 1; i >= 0; i--) {
-        offset += at % sides[i] * steps[i];
-        at /= sides[i];
+    for (int i = w->rank - 1; i >= 0; i--) {
+        offset += at % w->side[i] * w->step[i];
+        at /= w->side[i];
     }
     return offset;
 }
 
-typedef enum reduction { SUM, MEAN, L2, LARGEST, LEAST } reduction;
+/* ---- float32 ---- */
 
-static const char *const reductions[] = {[SUM] = "ReduceSum",
-                                         [MEAN] = "ReduceMean",
-                                         [L2] = "ReduceL2",
-                                         [LARGEST] = "ReduceMax",
-                                         [LEAST] = "ReduceMin"};
-
-static reduction reduction_of(const gh_node *n)
+/* NaN wins over every number. */
+static double extreme(double best, const float *src, size_t n, size_t step, bool most)
 {
-    for (size_t i = 0; i < GH_COUNT(reductions); i++)
-        if (strcmp(reductions[i], n->type) == 0)
-            return (reduction)i;
-    GH_ASSERT(!"a row of this file without its kind");
-    return SUM;
+    for (size_t i = 0; i < n; i++) {
+        double v = src[i * step];
+        best = (most ? v > best : v < best) || isnan(v) ? v : best;
+    }
+    return best;
 }
 
-/* Of no terms a sum is 0, the largest -inf and the least inf; NaN wins over every number. */
-static float reduce_one(const float *src, const reducer *r, size_t terms, reduction kind)
+/* Goes on with `sum` over one row; `shift` is what LogSumExp takes off, so that nothing overflows. */
+static double add_row(gh_reduction kind, double sum, const float *src, size_t n, size_t step, double shift)
 {
-    double sum = 0, most = -INFINITY, least = INFINITY;
-    for (size_t t = 0; t < terms; t++) {
-        double v = src[r->contiguous ? t : offset_of(t, r->inner, r->inner_step, r->ninner)];
-        sum += kind == L2 ? v * v : v;
-        most = v > most || isnan(v) ? v : most;
-        least = v < least || isnan(v) ? v : least;
-    }
     switch (kind) {
-    case MEAN:
-        return (float)(sum / (double)terms);
-    case L2:
-        return (float)sqrt(sum);
-    case LARGEST:
-        return (float)most;
-    case LEAST:
-        return (float)least;
+    case GH_REDUCE_PROD:
+        for (size_t i = 0; i < n; i++)
+            sum *= (double)src[i * step];
+        return sum;
+    case GH_REDUCE_L1:
+        for (size_t i = 0; i < n; i++)
+            sum += fabs((double)src[i * step]);
+        return sum;
+    case GH_REDUCE_L2:
+    case GH_REDUCE_SQUARES:
+        for (size_t i = 0; i < n; i++)
+            sum += (double)src[i * step] * (double)src[i * step];
+        return sum;
+    case GH_REDUCE_LOG_EXP:
+        for (size_t i = 0; i < n; i++)
+            sum += exp((double)src[i * step] - shift);
+        return sum;
+    case GH_REDUCE_MAX:
+    case GH_REDUCE_MIN:
+        return extreme(sum, src, n, step, kind == GH_REDUCE_MAX);
     default:
-        return (float)sum;
+        for (size_t i = 0; i < n; i++)
+            sum += (double)src[i * step];
+        return sum;
+    }
+}
+
+static double add_rows(const gh_reduce *r, gh_reduction kind, double sum, const float *src, double shift)
+{
+    for (size_t i = 0; i < r->rows; i++)
+        sum = add_row(kind, sum, src + gh_reduce_offset(&r->inner, i), r->row, r->row_step, shift);
+    return sum;
+}
+
+double gh_reduce_start(gh_reduction kind)
+{
+    return kind == GH_REDUCE_PROD  ? 1
+           : kind == GH_REDUCE_MAX ? -INFINITY
+           : kind == GH_REDUCE_MIN ? INFINITY
+                                   : 0;
+}
+
+double gh_reduce_end(gh_reduction kind, double sum, size_t terms, double shift)
+{
+    switch (kind) {
+    case GH_REDUCE_MEAN:
+        return sum / (double)terms;
+    case GH_REDUCE_L2:
+        return sqrt(sum);
+    case GH_REDUCE_LOG:
+        return log(sum);
+    case GH_REDUCE_LOG_EXP:
+        return log(sum) + shift;
+    default:
+        return sum;
+    }
+}
+
+static void reduce_units(const void *job, int begin, int end)
+{
+    const gh_reduce *r = job;
+    for (int i = begin; i < end; i++) {
+        const float *src = (const float *)r->in->data + gh_reduce_offset(&r->kept, (size_t)i);
+        double shift = r->kind == GH_REDUCE_LOG_EXP ? add_rows(r, GH_REDUCE_MAX, -INFINITY, src, 0) : 0;
+        shift = isfinite(shift) ? shift : 0; /* infinities take nothing off one another */
+        double sum = add_rows(r, r->kind, gh_reduce_start(r->kind), src, shift);
+        ((float *)r->out->data)[i] = (float)gh_reduce_end(r->kind, sum, r->terms, shift);
     }
 }
 
 static gh_status reduce_run(gh_exec *x)
 {
     gh_io io = {.node = x->node, .in = x->in, .nin = x->node->ninputs, .e = x->e};
-    size_t count = gh_shape_span(&x->out[0].shape, 0, x->out[0].shape.rank), terms = 1;
-    reduction kind = reduction_of(x->node);
+    size_t count = gh_shape_span(&x->out[0].shape, 0, x->out[0].shape.rank);
     bool reduced[GH_MAX_RANK];
-    reducer r;
+    gh_reduce r = {.kind = reduction_of(x->node), .in = &x->in[0], .out = &x->out[0]};
     GH_TRY(reduced_axes(&io, reduced));
-    reducer_of(&r, &x->in[0].shape, reduced);
-    for (int i = 0; i < r.ninner; i++)
-        terms *= r.inner[i];
-    for (size_t at = 0; at < count; at++)
-        ((float *)x->out[0].data)[at] = reduce_one(
-            (const float *)x->in[0].data + offset_of(at, r.kept, r.kept_step, r.nkept), &r, terms, kind);
+    walks_of(&r, &x->in[0].shape, reduced);
+    gh_exec_range(x, (int)count, x->in[0].type == GH_F32 ? reduce_units : gh_reduce_any_units, &r);
     return GH_OK;
 }
 
@@ -155,11 +222,21 @@ static gh_status mean_prepare(gh_prepare *p)
 
 static const gh_blocked mean_blocked = {mean_prepare, gh_global_avg_run_blocked};
 
+#define ROW(type, blocked)                                                                                   \
+    {                                                                                                        \
+        type, "", 1, 0, 0, 1, 2, 1, reduce_infer, reduce_run, blocked, NULL                                  \
+    }
+
 const gh_op gh_ops_reduce[] = {
-    {"ReduceMean", "", 1, 0, 0, 1, 2, 1, reduce_infer, reduce_run, &mean_blocked, NULL},
-    {"ReduceSum", "", 1, 0, 0, 1, 2, 1, reduce_infer, reduce_run, NULL, NULL},
-    {"ReduceL2", "", 1, 0, 0, 1, 2, 1, reduce_infer, reduce_run, NULL, NULL},
-    {"ReduceMax", "", 1, 0, 0, 1, 2, 1, reduce_infer, reduce_run, NULL, NULL},
-    {"ReduceMin", "", 1, 0, 0, 1, 2, 1, reduce_infer, reduce_run, NULL, NULL},
+    ROW("ReduceMean", &mean_blocked),
+    ROW("ReduceSum", NULL),
+    ROW("ReduceProd", NULL),
+    ROW("ReduceL1", NULL),
+    ROW("ReduceL2", NULL),
+    ROW("ReduceSumSquare", NULL),
+    ROW("ReduceLogSum", NULL),
+    ROW("ReduceLogSumExp", NULL),
+    ROW("ReduceMax", NULL),
+    ROW("ReduceMin", NULL),
 };
 const size_t gh_ops_reduce_count = GH_COUNT(gh_ops_reduce);
