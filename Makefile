@@ -98,7 +98,7 @@ $(BUILD)/obj/src/tasks/version.o: ISA = -DGH_BUILD='"$(shell cat $(BUILD)/commit
 .PHONY: FORCE
 
 # Files that the assembler takes in (.incbin) stand in no .d file.
-$(BUILD)/obj/src/http/embedded.o: api/openapi.json
+$(BUILD)/obj/src/http/embedded.o: api/openapi.json $(wildcard src/web/*)
 
 $(BUILD)/libgharial.a: $(call obj,$(LIBSRC))
 	@rm -f $@

@@ -5,6 +5,8 @@
 #include <string.h>
 
 const gh_route gh_routes[] = {
+    {"GET", "/", gh_h_page, GH_ROUTE_OPEN | GH_ROUTE_QUIET},
+    {"GET", "/web/{name}", gh_h_web, GH_ROUTE_OPEN | GH_ROUTE_QUIET},
     {"POST", "/classify", gh_h_classify, GH_ROUTE_WORK},
     {"POST", "/localize", gh_h_localize, GH_ROUTE_WORK},
     {"GET", "/models", gh_h_models, 0},

@@ -31,6 +31,8 @@ const gh_route *gh_route_find(const char *method, const char *path, char *param,
 /* "POST /classify, GET /models, ..." for the 404 sentence. */
 void gh_route_list(char *out, size_t size);
 
+void gh_h_page(gh_app *app, gh_http_request *req, gh_worker *w, gh_http_reply *reply);
+void gh_h_web(gh_app *app, gh_http_request *req, gh_worker *w, gh_http_reply *reply);
 void gh_h_classify(gh_app *app, gh_http_request *req, gh_worker *w, gh_http_reply *reply);
 void gh_h_localize(gh_app *app, gh_http_request *req, gh_worker *w, gh_http_reply *reply);
 void gh_h_models(gh_app *app, gh_http_request *req, gh_worker *w, gh_http_reply *reply);

@@ -96,6 +96,33 @@ START_TEST(test_the_simple_routes_answer)
 }
 END_TEST
 
+/* The page names only files that are there, and nothing of another host. */
+START_TEST(test_the_page_is_whole)
+{
+    size_t len, total = 0;
+    int files = 0;
+    ck_assert_int_eq(ASK("GET", "/"), 200);
+    ck_assert_str_eq(x->reply.type, "text/html; charset=utf-8");
+    ck_assert_ptr_nonnull(strstr(header("Content-Security-Policy"), "default-src 'none'"));
+    const char *page = gh_reply_bytes(&x->reply, &len);
+    ck_assert_uint_eq(strlen(page), len);
+    ck_assert_ptr_null(strstr(page, "://"));
+    for (const char *at = page; (at = strstr(at, "\"web/")) != NULL; files++) {
+        char path[40];
+        at++;
+        snprintf(path, sizeof path, "/%.*s", (int)strcspn(at, "\""), at);
+        ck_assert_msg(ASK("GET", path) == 200, "%s", path);
+        gh_reply_bytes(&x->reply, &len);
+        total += len;
+    }
+    ck_assert_int_ge(files, 3);
+    ck_assert_uint_lt(total, 60000);
+    ck_assert_int_eq(ASK("GET", "/web/none.js"), 404);
+    ck_assert_int_eq(ASK("GET", "/web/"), 404);
+    ck_assert_int_eq(ASK("POST", "/"), 405);
+}
+END_TEST
+
 START_TEST(test_problems_are_whole)
 {
     static const char *const keys[] = {"type", "title", "detail", "instance", "request_id", "error"};
@@ -360,6 +387,7 @@ Suite *gh_suite_http_exchange(void)
     TCase *t = tcase_create("exchange");
     tcase_add_checked_fixture(t, start, finish);
     tcase_add_test(t, test_the_simple_routes_answer);
+    tcase_add_test(t, test_the_page_is_whole);
     tcase_add_test(t, test_problems_are_whole);
     tcase_add_test(t, test_wrong_methods_are_told_the_right_ones);
     tcase_add_test(t, test_bodies_are_refused_at_the_headers);

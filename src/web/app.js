@@ -1,0 +1,213 @@
+// The page: a picture goes to one task of the server, and its answer is drawn.
+import { Camera } from "./camera.js";
+import * as draw from "./draw.js";
+import { ask, hasToken, Problem } from "./server.js";
+
+const $ = id => document.getElementById(id);
+const form = $("ask");
+const camera = new Camera($("video"));
+let models = [];
+let picture = null; // the bytes that were given last, as a Blob
+let pictureName = "picture.jpg";
+let pictureURL = "";
+let maskURL = "";
+let turn = 0; // an answer that comes after a newer request is not shown
+
+const task = () => form.elements.task.value;
+
+function show(problem) {
+  $("message").hidden = !problem;
+  $("message").textContent = problem || "";
+}
+
+function query() {
+  const q = new URLSearchParams();
+  if ($("model").value) q.set("model", $("model").value);
+  if ($("threshold").value) q.set("threshold", $("threshold").value);
+  return q;
+}
+
+function path(extra = {}) {
+  const q = query();
+  for (const [key, value] of Object.entries(extra)) q.set(key, value);
+  return [task(), q.toString()].filter(Boolean).join("?");
+}
+
+function curlLine() {
+  const url = new URL(path(), document.baseURI), quote = s => `'${s.replaceAll("'", "'\\''")}'`;
+  const token = hasToken() ? ` -H ${quote("Authorization: Bearer TOKEN")}` : "";
+  const accept = task() === "segment" ? ` -H ${quote("Accept: application/json")}` : "";
+  return `curl -F image=@${quote(pictureName)}${accept}${token} ${quote(url.href)}`;
+}
+
+const headers = { classify: {}, localize: {}, segment: { Accept: "application/json" } };
+
+function post(blob, extra, wanted) {
+  return ask(path(extra), { method: "POST", body: blob, headers: { "Content-Type": blob.type || "application/octet-stream", ...wanted } });
+}
+
+// Masks come as base64 in the JSON.
+function maskOf(reply) {
+  return new Blob([Uint8Array.from(atob(reply.mask), c => c.charCodeAt(0))], { type: "image/png" });
+}
+
+function clear() {
+  draw.boxes($("boxes"), null);
+  $("mask").hidden = $("maskbar").hidden = true;
+  $("results").replaceChildren();
+  $("timing").textContent = "";
+  $("raw").hidden = true;
+}
+
+function fill(reply, milliseconds) {
+  const kind = task(), inside = Object.entries(reply.time_ms || {}).map(([k, v]) => `${k} ${v.toFixed(1)}`).join(", ");
+  const parts = { classify: draw.labels, localize: draw.objects, segment: draw.regions }[kind](reply);
+  draw.boxes($("boxes"), kind === "localize" ? reply : null);
+  $("results").replaceChildren(...parts);
+  const rate = camera.running && camera.rate ? ` · ${camera.rate.toFixed(1)} pictures a second` : "";
+  $("timing").textContent = `${reply.model}: ${milliseconds.toFixed(0)} ms (${inside})${rate}`;
+  const { mask, ...rest } = reply;
+  $("json").textContent = JSON.stringify(mask ? { ...rest, mask: `${mask.length} characters of base64` } : rest, null, 2);
+  $("curl").textContent = curlLine();
+  $("raw").hidden = false;
+}
+
+async function fillMask(reply, mine) {
+  await draw.mask($("mask"), maskOf(reply));
+  if (mine !== turn) return;
+  $("maskbar").hidden = false;
+  $("mask").hidden = $("cut").checked;
+  if (!camera.running) await cutOut(mine);
+}
+
+// The cut-out takes the picture's place; the download is what is seen.
+async function cutOut(mine = turn) {
+  const cut = $("cut").checked && task() === "segment";
+  const blob = await (await post(picture, cut ? { output: "cutout" } : {}, { Accept: "image/png" })).blob();
+  if (mine !== turn) return;
+  URL.revokeObjectURL(maskURL);
+  maskURL = URL.createObjectURL(blob);
+  $("download").href = maskURL;
+  $("download").download = cut ? "cutout.png" : "mask.png";
+  $("picture").src = cut ? maskURL : pictureURL;
+  $("view").classList.toggle("checks", cut);
+  $("mask").hidden = cut;
+}
+
+// Sends the blob and shows the answer; true unless it failed.
+async function run(blob) {
+  const mine = ++turn, begin = performance.now();
+  try {
+    const reply = await (await post(blob, task() === "segment" ? { output: "index" } : {}, headers[task()])).json();
+    if (mine !== turn) return true;
+    show("");
+    fill(reply, performance.now() - begin);
+    if (task() === "segment") await fillMask(reply, mine);
+    else $("mask").hidden = $("maskbar").hidden = true;
+    return true;
+  } catch (e) {
+    if (mine !== turn) return true;
+    clear();
+    show(e instanceof Problem ? e.message : `the page failed: ${e.message}`);
+    if (!(e instanceof Problem)) throw e;
+    return false;
+  }
+}
+
+function again() {
+  if (picture && !camera.running) run(picture);
+}
+
+function stopCamera() {
+  camera.stop();
+  $("video").hidden = true;
+  $("picture").hidden = false;
+  $("camera").setAttribute("aria-pressed", "false");
+}
+
+function use(blob, name) {
+  if (!blob) return;
+  if (camera.running) stopCamera();
+  picture = blob;
+  pictureName = name || `picture.${(blob.type.split("/")[1] || "jpg").replace("jpeg", "jpg")}`;
+  URL.revokeObjectURL(pictureURL);
+  pictureURL = URL.createObjectURL(blob);
+  clear();
+  $("view").classList.remove("checks");
+  $("picture").src = pictureURL;
+  $("picture").alt = `The picture that was sent: ${pictureName}`;
+  $("view").hidden = false;
+  $("stage").classList.add("full");
+  run(blob);
+}
+
+async function toggleCamera() {
+  if (camera.running) {
+    stopCamera();
+    $("view").hidden = !picture;
+    clear();
+    again();
+    return;
+  }
+  try {
+    clear();
+    await camera.start(blob => {
+      picture = blob;
+      pictureName = "frame.jpg";
+      return run(blob).then(good => good || (stopCamera(), false));
+    });
+    $("camera").setAttribute("aria-pressed", "true");
+    $("video").hidden = false;
+    $("picture").hidden = true;
+    $("view").hidden = false;
+    $("stage").classList.add("full");
+    show("");
+  } catch (e) {
+    show(navigator.mediaDevices ? `the camera cannot be used: ${e.message}` : "browsers give the camera to pages on https or localhost only");
+  }
+}
+
+function fillModels() {
+  const fitting = models.filter(m => m.task === task() && !m.internal && m.state === "ready");
+  $("model").replaceChildren(...fitting.map(m => new Option(m.name, m.name, m.default, m.default)));
+  if (task() === "localize" && fitting.length > 1) $("model").add(new Option("all", fitting.map(m => m.name).join(",")));
+  $("model").disabled = fitting.length === 0;
+}
+
+async function start() {
+  try {
+    models = (await (await ask("models")).json()).models;
+    const version = await (await ask("version")).json();
+    const ready = models.filter(m => m.state === "ready").length;
+    $("status").textContent = `${version.version} · ${ready} of ${models.length} models ready`;
+  } catch (e) {
+    $("status").textContent = "not ready";
+    show(e.message);
+    return;
+  }
+  $("models").replaceChildren(...models.map(draw.modelRow));
+  fillModels();
+}
+
+form.addEventListener("submit", e => e.preventDefault());
+$("tasks").addEventListener("change", () => { fillModels(); clear(); $("picture").src = pictureURL; $("view").classList.remove("checks"); again(); });
+for (const id of ["model", "threshold"]) $(id).addEventListener("change", again);
+$("file").addEventListener("change", () => { use($("file").files[0], $("file").files[0]?.name); $("file").value = ""; });
+$("camera").addEventListener("click", toggleCamera);
+$("opacity").addEventListener("input", () => { $("mask").style.opacity = $("opacity").value / 100; });
+$("mask").style.opacity = $("opacity").value / 100;
+$("cut").addEventListener("change", () => cutOut().catch(e => show(e.message)));
+$("drop").addEventListener("click", () => $("file").click());
+$("drop").addEventListener("keydown", e => { if (e.key === "Enter" || e.key === " ") { e.preventDefault(); $("file").click(); } });
+document.addEventListener("dragover", e => { e.preventDefault(); $("drop").classList.add("over"); });
+document.addEventListener("dragleave", () => $("drop").classList.remove("over"));
+document.addEventListener("drop", e => { e.preventDefault(); $("drop").classList.remove("over"); use(e.dataTransfer.files[0], e.dataTransfer.files[0]?.name); });
+document.addEventListener("paste", e => { const f = [...e.clipboardData.files].find(f => f.type.startsWith("image/")); if (f) use(f, f.name); });
+document.addEventListener("click", async e => {
+  const what = e.target.dataset?.copy;
+  if (!what) return;
+  await navigator.clipboard?.writeText($(what).textContent);
+  e.target.textContent = "Copied";
+  setTimeout(() => { e.target.textContent = "Copy"; }, 1500);
+});
+start();
