@@ -60,6 +60,7 @@ help:
 #: check-asan    unit, ONNX and end-to-end tests under Address and Undefined sanitizers
 #: check-tsan    the same under the Thread sanitizer
 #: check-valgrind unit tests under Valgrind, with the plain C kernels
+#: check-page    the page in headless Chromium, which it installs
 #: check-ort     compare random networks and photos with ONNX Runtime (a part of check)
 #: bench         speed beside ONNX Runtime, OpenVINO and MNN, training of heads beside scikit-learn (DATA=FOLDER: on its photos)
 #: bench-kernels  GFLOP/s of every kernel at every level, ARGS="-c -l avx512 WORD" (see tests/bench/kernels.c)
@@ -213,6 +214,12 @@ serve: deps
 .PHONY: check-ort
 check-ort: all $(BUILD)/onnx $(BUILD)/bench-tensors
 	$(Q)BUILD=$(BUILD) sh tests/bench/run.sh check
+
+# The page in headless Chromium.
+.PHONY: check-page
+check-page: all
+	$(call install_missing,chromium)
+	$(Q)BUILD=$(BUILD) sh tests/page/run.sh
 
 # Each tests/bench/NAME.c is a program of its own, bench-NAME.
 .PHONY: bench-kernels
