@@ -1,9 +1,10 @@
 /* Resampling. Antialiased filters follow the arithmetic of Pillow's resize (weights in double, then 22-bit
- * fixed point; 8-bit rounding after each of the two passes), so that results are the same to the bit; the
- * plain bilinear filter follows the two-tap form with half-pixel centres. */
+ * fixed point; 8-bit rounding after each of the two passes), so that results are the same to the bit. The
+ * plain bilinear filter stands in resize_plain.c. */
 #include "image/resize.h"
 
 #include "base/mem.h"
+#include "image/resize_parts.h"
 
 #include <math.h>
 #include <string.h>
@@ -233,65 +234,12 @@ static gh_status resize_smooth(uint8_t *dst, int width, int height, const gh_ima
     return status;
 }
 
-/* One axis of the plain filter: output sample i lies between source samples lo and hi, at `mix` from lo. */
-typedef struct between {
-    int lo, hi;
-    float mix;
-} between;
-
-/* Samples beyond the box are never looked at: the same as cutting the box out first. */
-static between *make_between(int source, double from, double extent, int size)
-{
-    between *b = gh_calloc((size_t)size, sizeof *b);
-    int first = (int)floor(from), last = (int)ceil(from + extent) - 1;
-    last = last >= source ? source - 1 : last;
-    first = first > last ? last : first;
-    for (int i = 0; b != NULL && i < size; i++) {
-        double at = from + (i + 0.5) * extent / size - 0.5;
-        at = at < first ? first : at > last ? last : at;
-        b[i].lo = (int)at;
-        b[i].hi = b[i].lo < last ? b[i].lo + 1 : last;
-        b[i].mix = (float)(at - b[i].lo);
-    }
-    return b;
-}
-
-static void plain_row(uint8_t *dst, const uint8_t *upper, const uint8_t *lower, float mix, const between *h,
-                      int width)
-{
-    for (int x = 0; x < width; x++)
-        for (int c = 0; c < CHANNELS; c++) {
-            size_t lo = (size_t)h[x].lo * CHANNELS + (size_t)c, hi = (size_t)h[x].hi * CHANNELS + (size_t)c;
-            float u = upper[lo] + (float)(upper[hi] - upper[lo]) * h[x].mix;
-            float l = lower[lo] + (float)(lower[hi] - lower[lo]) * h[x].mix;
-            *dst++ = (uint8_t)(u + (l - u) * mix + 0.5f);
-        }
-}
-
-static gh_status resize_plain(uint8_t *dst, int width, int height, const gh_image *src, gh_rect box,
-                              gh_err *e)
-{
-    gh_status status = GH_OK;
-    size_t stride = (size_t)src->width * CHANNELS;
-    between *h = make_between(src->width, box.x, box.w, width);
-    between *v = make_between(src->height, box.y, box.h, height);
-    if (h == NULL || v == NULL)
-        status = gh_fail(e, GH_NOMEM, "memory ran out resizing a picture");
-    for (int y = 0; status == GH_OK && y < height; y++)
-        plain_row(dst + (size_t)y * (size_t)width * CHANNELS, src->pixels + (size_t)v[y].lo * stride,
-                  src->pixels + (size_t)v[y].hi * stride, v[y].mix, h, width);
-    gh_free(h);
-    gh_free(v);
-    return status;
-}
-
 static bool is_whole(const gh_image *src, gh_rect box)
 {
     return box.x == 0 && box.y == 0 && box.w == src->width && box.h == src->height;
 }
 
-gh_status gh_resize(uint8_t *dst, int width, int height, const gh_image *src, gh_rect box, gh_filter filter,
-                    gh_err *e)
+gh_status gh_resize_check(int width, int height, const gh_image *src, gh_rect box, gh_err *e)
 {
     /* Written so that a NaN fails too. */
     bool inside = box.x >= 0 && box.y >= 0 && box.w > 0 && box.h > 0 && box.x + box.w <= src->width &&
@@ -301,13 +249,20 @@ gh_status gh_resize(uint8_t *dst, int width, int height, const gh_image *src, gh
     if (!inside)
         return gh_fail(e, GH_ARG, "the box (x %g, y %g, %g x %g) is not within the picture of %d x %d pixels",
                        box.x, box.y, box.w, box.h, src->width, src->height);
+    return GH_OK;
+}
+
+gh_status gh_resize(uint8_t *dst, int width, int height, const gh_image *src, gh_rect box, gh_filter filter,
+                    gh_err *e)
+{
+    GH_TRY(gh_resize_check(width, height, src, box, e));
     if (width == src->width && height == src->height && is_whole(src, box)) {
         memcpy(dst, src->pixels, (size_t)width * (size_t)height * CHANNELS);
         return GH_OK;
     }
     switch (filter) {
     case GH_FILTER_BILINEAR_PLAIN:
-        return resize_plain(dst, width, height, src, box, e);
+        return gh_resize_plain(dst, width, height, src, box, e);
     case GH_FILTER_BILINEAR:
     case GH_FILTER_BICUBIC:
     case GH_FILTER_LANCZOS:

@@ -24,5 +24,16 @@ typedef struct gh_rect {
  * for a side of millions of pixels. */
 GH_MUST_CHECK gh_status gh_resize(uint8_t *dst, int width, int height, const gh_image *src, gh_rect box,
                                   gh_filter filter, gh_err *e);
+/* Three planes of floats, for red, green and blue: (v - mean) * scale of v in 0..255. */
+typedef struct gh_planes {
+    float *plane[3];
+    size_t stride; /* floats from row to row */
+    float mean[3], scale[3];
+} gh_planes;
+
+/* GH_FILTER_BILINEAR_PLAIN without rounding: a network that was trained on the floats of TensorFlow's resize
+ * gives scores that differ by some 1e-3 for rounded pixels. */
+GH_MUST_CHECK gh_status gh_resize_planes(const gh_planes *dst, int width, int height, const gh_image *src,
+                                         gh_rect box, gh_err *e);
 
 #endif

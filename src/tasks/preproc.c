@@ -160,10 +160,29 @@ void gh_preproc_normalise(gh_tensor *dst, const uint8_t *pixels, const gh_manife
     gh_tensor_from_pixels(dst, pixels, orders[in->order], in->mean, in->scale);
 }
 
+/* The plain filter straight to floats; around it lies the mean, which is 0 once normalised. */
+static gh_status run_plain(gh_tensor *dst, const gh_image *image, const gh_manifest_input *in,
+                           const gh_placement *p, gh_err *e)
+{
+    size_t width = (size_t)in->width, plane = width * (size_t)in->height;
+    gh_planes planes = {.stride = width};
+    if (p->width != in->width || p->height != in->height)
+        memset(dst->data, 0, 3 * plane * sizeof(float));
+    for (int c = 0; c < 3; c++) {
+        int to = orders[in->order][c]; /* the colour of the network's channel c */
+        planes.plane[to] = (float *)dst->data + (size_t)c * plane + (size_t)p->y * width + p->x;
+        planes.mean[to] = in->mean[c];
+        planes.scale[to] = in->scale[c];
+    }
+    return gh_resize_planes(&planes, p->width, p->height, image, decoded_box(p->box, image), e);
+}
+
 gh_status gh_preproc_run(gh_tensor *dst, const gh_image *image, const gh_manifest_input *in, uint8_t *scratch,
                          gh_err *e)
 {
     gh_placement p = gh_preproc_place(in, image->full_width, image->full_height);
+    if (in->filter == GH_FILTER_BILINEAR_PLAIN)
+        return run_plain(dst, image, in, &p, e);
     GH_TRY(gh_preproc_pixels(scratch, image, in, &p, e));
     gh_preproc_normalise(dst, scratch, in);
     return GH_OK;

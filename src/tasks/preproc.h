@@ -31,8 +31,8 @@ void gh_preproc_min_size(int *min_width, int *min_height, const gh_manifest_inpu
 GH_MUST_CHECK gh_status gh_preproc_run(gh_tensor *dst, const gh_image *image, const gh_manifest_input *in,
                                        uint8_t *scratch, gh_err *e);
 
-/* Its two halves, for training, which changes pixels between: `pixels` receives width * height * 3 RGB bytes.
- */
+/* Its two halves, for training, which changes pixels between: `pixels` receives width * height * 3 RGB bytes
+ * (rounded with every filter, where gh_preproc_run does not round for bilinear-plain). */
 GH_MUST_CHECK gh_status gh_preproc_pixels(uint8_t *pixels, const gh_image *image, const gh_manifest_input *in,
                                           const gh_placement *place, gh_err *e);
 /* Moves the p->width * p->height pixels at the start of `pixels` to their place in the whole input and fills
