@@ -61,6 +61,26 @@ void gh_image_free(gh_image **image);
 /* Encoders append to a buffer of the caller's; used by replies and tests. */
 GH_MUST_CHECK gh_status gh_png_encode_rgb(gh_buf *out, const uint8_t *pixels, int width, int height,
                                           gh_err *e);
+/* A PNG row by row: an 8-bit grey or palette picture, RGB or RGBA. */
+typedef enum gh_png_colour { GH_PNG_GREY, GH_PNG_PALETTE, GH_PNG_RGB, GH_PNG_RGBA } gh_png_colour;
+
+typedef struct gh_png_layout {
+    int width, height;
+    gh_png_colour colour;
+    const uint8_t (
+        *palette)[3]; /* RGB, 1 to 256 of them: so many as fit decide the bits a pixel, 1, 2, 4 or 8 */
+    int ncolours;
+} gh_png_layout;
+
+typedef struct gh_png_writer gh_png_writer;
+/* Appends to `out`, which is borrowed until gh_png_close. */
+GH_MUST_CHECK gh_status gh_png_open(gh_png_writer **w, gh_buf *out, const gh_png_layout *layout, gh_err *e);
+/* The next row: a byte a pixel (grey, palette: below ncolours), else 3 or 4. */
+GH_MUST_CHECK gh_status gh_png_row(gh_png_writer *w, const uint8_t *row, gh_err *e);
+/* After the last row; without it `out` holds no whole file. */
+GH_MUST_CHECK gh_status gh_png_end(gh_png_writer *w, gh_err *e);
+/* Frees it; what `out` got stays there only after gh_png_end. NULL is fine. */
+void gh_png_close(gh_png_writer **w);
 GH_MUST_CHECK gh_status gh_jpeg_encode_rgb(gh_buf *out, const uint8_t *pixels, int width, int height,
                                            int quality, gh_err *e);
 
