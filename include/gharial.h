@@ -88,8 +88,8 @@ GH_MUST_CHECK gh_status gh_predictor_add(gh_predictor *predictor, const char *pa
 /* Frees it and sets *predictor to NULL; NULL is fine. Results stay valid. */
 void gh_predictor_close(gh_predictor **predictor);
 
-/* Name, version, task ("classify" or "localize") and manifest (a JSON object) of the model; borrowed from the
- * predictor. */
+/* Name, version, task ("classify", "localize" or "segment") and manifest (a JSON object) of the model;
+ * borrowed from the predictor. */
 const char *gh_predictor_name(const gh_predictor *predictor);
 const char *gh_predictor_version(const gh_predictor *predictor);
 const char *gh_predictor_task(const gh_predictor *predictor);
@@ -106,7 +106,10 @@ typedef struct gh_predict_options {
     uint64_t max_pixels; /* larger pictures are refused from their header; 0 (default) = 50 million */
     double nms;   /* localize: of two boxes that overlap (IoU) this much the weaker goes; 0 = the model's */
     int max_side; /* localize: larger pictures are scaled to this longest side, 32 to 2048; 0 = 1280 */
-    int no_emotions; /* not 0: steps of a pipeline whose key is "emotion" are left out */
+    int no_emotions;    /* not 0: steps of a pipeline whose key is "emotion" are left out */
+    int rle;            /* segment, not 0: the JSON has run lengths, and there is no picture */
+    const char *output; /* segment: the picture that is made: "palette" (as NULL), "index", "soft", "cutout",
+                           "overlay"; gh_result_png says what they are. "none": no picture */
 } gh_predict_options;
 
 /* Sets every field to its default. */
@@ -169,8 +172,34 @@ typedef struct gh_fact_result {
 /* The i-th fact of a box. Beyond the last box or fact: GH_ARG. */
 GH_MUST_CHECK gh_status gh_result_fact(gh_fact_result *out, const gh_result *result, size_t box, size_t i);
 
-/* The whole result as one JSON object, the reply of POST /classify or /localize; `file` (NULL = none) is
- * added as "file". *out is the caller's: gh_string_free. GH_NOMEM. */
+/* A class that the mask of a segment model shows. */
+typedef struct gh_area_result {
+    size_t size;       /* of this struct, set by the caller */
+    const char *label; /* borrowed from the result */
+    int index;
+    int64_t pixels;
+    size_t region_count; /* its connected parts, at most the options' limit or 100 */
+} gh_area_result;
+
+/* A connected part of it: its box and its pixels. */
+typedef struct gh_region_result {
+    size_t size; /* of this struct, set by the caller */
+    int x, y, w, h;
+    int64_t pixels;
+} gh_region_result;
+
+/* The i-th class but the background, that of most pixels first; of it the i-th region, the largest first.
+ * Beyond the last: GH_ARG. */
+GH_MUST_CHECK gh_status gh_result_area(gh_area_result *out, const gh_result *result, size_t i);
+GH_MUST_CHECK gh_status gh_result_region(gh_region_result *out, const gh_result *result, size_t area,
+                                         size_t i);
+/* The mask as a PNG file of the upright picture's size, borrowed from the result; NULL and 0 for other tasks.
+ * palette: indexed, in the classes' colours; index: 8-bit grey, value = class; soft: 8-bit grey, confidence
+ * of the foreground; cutout: RGBA, the background clear; overlay: the picture tinted in the colours. */
+const void *gh_result_png(size_t *len, const gh_result *result);
+
+/* The whole result as one JSON object, the reply of POST /classify, /localize or /segment; `file` (NULL =
+ * none) is added as "file". *out is the caller's: gh_string_free. GH_NOMEM. */
 GH_MUST_CHECK gh_status gh_result_to_json(char **out, const gh_result *result, const char *file, gh_err *e);
 /* Frees it and sets *string to NULL; NULL is fine. */
 void gh_string_free(char **string);

@@ -115,7 +115,8 @@ def sources(archive, name, folder):
 
 
 def judge(folder):
-    """A model whose self-test names a class has to find it: as best label, or as largest object."""
+    """A model whose self-test names a class has to find it: as best label, as largest object, or as the
+    class that covers most of the picture, and there the score is its share of it."""
     with open(f"{folder}/model.json", encoding="utf-8") as f:
         test = json.load(f).get("selftest", {})
     reply = json.loads(sys.stdin.readline() or "{}")
@@ -124,6 +125,8 @@ def judge(folder):
     if "index" not in test:
         return
     best = (reply.get("labels") or reply.get("objects") or [{"index": -1, "score": 0, "label": "nothing"}])[0]
+    if "pixels" in best:
+        best["score"] = best["pixels"] / (reply["width"] * reply["height"])
     wanted_label = test["label"] if "objects" in reply else None
     if (wanted_label and best["label"] != wanted_label) or best.get("index", test["index"]) != test["index"] or abs(best["score"] - test["score"]) > test.get("tolerance", 0.02):
         fail(f"self-test failed: {best['label']} ({best['index']}) with {best['score']:.4f}, "

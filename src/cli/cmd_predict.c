@@ -89,6 +89,19 @@ static void print_boxes(const gh_result *r)
     puts(i ? "" : " nothing reaches the threshold");
 }
 
+/* What share of the picture each class covers, in how many parts. */
+static void print_areas(const gh_result *r)
+{
+    gh_area_result a = {.size = sizeof a};
+    double pixels = (double)gh_result_width(r) * gh_result_height(r);
+    size_t i = 0;
+    putchar(':');
+    for (; gh_result_area(&a, r, i) == GH_OK; i++)
+        printf("%s %s %.1f %% in %zu part%s", i ? "," : "", a.label, 100 * (double)a.pixels / pixels,
+               a.region_count, a.region_count == 1 ? "" : "s");
+    puts(i ? "" : " only background");
+}
+
 static void print_text(const job *j, const gh_result *r, const char *file)
 {
     print_name(stdout, file);
@@ -96,6 +109,8 @@ static void print_text(const job *j, const gh_result *r, const char *file)
         print_boxes(r);
     else if (strcmp(gh_predictor_task(j->predictor), "embed") == 0)
         puts(": a vector of features; --json shows it");
+    else if (strcmp(gh_predictor_task(j->predictor), "segment") == 0)
+        print_areas(r);
     else
         print_labels(r);
     if (gh_result_truncated(r)) {

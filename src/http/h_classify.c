@@ -2,12 +2,14 @@
 #include "http/route.h"
 #include "http/task.h"
 
-static void options(gh_run_options *out, const gh_params *p)
+static gh_status options(gh_run_options *out, const gh_params *p, gh_err *e)
 {
+    (void)e;
     out->top = p->top;
     out->limit = p->limit;
     /* Zero means the model's own threshold there; a request that says 0 wants every label. */
     out->threshold = (p->given & GH_P_THRESHOLD) && p->threshold <= 0 ? 1e-30 : p->threshold;
+    return GH_OK;
 }
 
 void gh_h_classify(gh_app *app, gh_http_request *req, gh_worker *w, gh_http_reply *reply)

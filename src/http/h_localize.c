@@ -8,13 +8,15 @@ static double given(const gh_params *p, unsigned flag, double value)
     return (p->given & flag) && value <= 0 ? 1e-30 : value;
 }
 
-static void options(gh_run_options *out, const gh_params *p)
+static gh_status options(gh_run_options *out, const gh_params *p, gh_err *e)
 {
+    (void)e;
     out->limit = p->limit;
     out->threshold = given(p, GH_P_THRESHOLD, p->threshold);
     out->nms = given(p, GH_P_NMS, p->nms);
     out->max_side = p->max_side;
     out->no_emotions = (p->given & GH_P_EMOTIONS) && !p->emotions;
+    return GH_OK;
 }
 
 void gh_h_localize(gh_app *app, gh_http_request *req, gh_worker *w, gh_http_reply *reply)

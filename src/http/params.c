@@ -2,16 +2,20 @@
  * that is accepted. */
 #include "http/params.h"
 
+#include "image/mask.h"
 #include "tasks/manifest.h"
 #include "tasks/preproc.h"
 
 #include <ctype.h>
 #include <errno.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-typedef enum kind { MODELS, WHOLE, REAL, SWITCH } kind;
+typedef enum kind { MODELS, WHOLE, REAL, SWITCH, WORD } kind;
+
+static const char *const mask_words[] = {"png", "rle", NULL};
 
 static const struct row {
     const char *name;
@@ -19,16 +23,20 @@ static const struct row {
     kind kind;
     size_t offset;
     double min, max;
+    const char *const *words; /* of a WORD, ended by NULL; the value is the place */
 } rows[] = {
-    {"model", GH_P_MODEL, MODELS, 0, 0, 0},
-    {"top", GH_P_TOP, WHOLE, offsetof(gh_params, top), 1, 100000},
-    {"threshold", GH_P_THRESHOLD, REAL, offsetof(gh_params, threshold), 0, 1},
-    {"limit", GH_P_LIMIT, WHOLE, offsetof(gh_params, limit), 1, 100000},
-    {"timeout_ms", GH_P_TIMEOUT, WHOLE, offsetof(gh_params, timeout_ms), 1, 86400000},
-    {"nms", GH_P_NMS, REAL, offsetof(gh_params, nms), 0, 1},
-    {"max_side", GH_P_MAX_SIDE, WHOLE, offsetof(gh_params, max_side), GH_LEAST_MAX_SIDE, GH_MOST_MAX_SIDE},
-    {"emotions", GH_P_EMOTIONS, SWITCH, offsetof(gh_params, emotions), 0, 1},
-    {"annotate", GH_P_ANNOTATE, SWITCH, offsetof(gh_params, annotate), 0, 1},
+    {"model", GH_P_MODEL, MODELS, 0, 0, 0, NULL},
+    {"top", GH_P_TOP, WHOLE, offsetof(gh_params, top), 1, 100000, NULL},
+    {"threshold", GH_P_THRESHOLD, REAL, offsetof(gh_params, threshold), 0, 1, NULL},
+    {"limit", GH_P_LIMIT, WHOLE, offsetof(gh_params, limit), 1, 100000, NULL},
+    {"timeout_ms", GH_P_TIMEOUT, WHOLE, offsetof(gh_params, timeout_ms), 1, 86400000, NULL},
+    {"nms", GH_P_NMS, REAL, offsetof(gh_params, nms), 0, 1, NULL},
+    {"max_side", GH_P_MAX_SIDE, WHOLE, offsetof(gh_params, max_side), GH_LEAST_MAX_SIDE, GH_MOST_MAX_SIDE,
+     NULL},
+    {"emotions", GH_P_EMOTIONS, SWITCH, offsetof(gh_params, emotions), 0, 1, NULL},
+    {"annotate", GH_P_ANNOTATE, SWITCH, offsetof(gh_params, annotate), 0, 1, NULL},
+    {"output", GH_P_OUTPUT, WORD, offsetof(gh_params, output), 0, 0, gh_mask_output_words},
+    {"mask", GH_P_MASK, WORD, offsetof(gh_params, mask), 0, 0, mask_words},
 };
 
 static const struct row *find_row(const char *name, size_t len)
@@ -103,6 +111,21 @@ static gh_status set_switch(gh_params *p, const struct row *row, const char *tex
                    shown(got, text, len));
 }
 
+static gh_status set_word(gh_params *p, const struct row *row, const char *text, size_t len, gh_err *e)
+{
+    char accepted[80] = "", got[40];
+    for (int i = 0; row->words[i]; i++) {
+        if (strlen(row->words[i]) == len && memcmp(row->words[i], text, len) == 0) {
+            *(int *)(void *)((char *)p + row->offset) = i;
+            return GH_OK;
+        }
+        size_t at = strlen(accepted);
+        snprintf(accepted + at, sizeof accepted - at, "%s%s", i ? ", " : "", row->words[i]);
+    }
+    return gh_fail(e, GH_ARG, "\"%s\" must be one of %s; got \"%s\"", row->name, accepted,
+                   shown(got, text, len));
+}
+
 /* "a,b,c": spaces around a name are dropped. */
 static gh_status set_models(gh_params *p, const char *text, size_t len, gh_err *e)
 {
@@ -143,6 +166,8 @@ gh_status gh_params_set(gh_params *p, unsigned accepted, const char *name, size_
         GH_TRY(set_models(p, text, len, e));
     else if (row->kind == SWITCH)
         GH_TRY(set_switch(p, row, text, len, e));
+    else if (row->kind == WORD)
+        GH_TRY(set_word(p, row, text, len, e));
     else
         GH_TRY(set_number(p, row, text, len, e));
     p->given |= row->flag;

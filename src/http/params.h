@@ -20,6 +20,8 @@ enum {
     GH_P_MAX_SIDE = 1 << 6,
     GH_P_EMOTIONS = 1 << 7,
     GH_P_ANNOTATE = 1 << 8,
+    GH_P_OUTPUT = 1 << 9,
+    GH_P_MASK = 1 << 10,
 };
 
 typedef struct gh_params {
@@ -28,6 +30,8 @@ typedef struct gh_params {
     int nmodels; /* 0 = the default model */
     int top, limit, timeout_ms, max_side;
     int emotions, annotate; /* 0 or 1 */
+    int output;             /* a gh_mask_output */
+    int mask;               /* 0 png, 1 rle */
     double threshold, nms;
 } gh_params;
 

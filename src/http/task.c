@@ -4,6 +4,7 @@
 
 #include "base/cpu.h"
 #include "http/accept.h"
+#include "http/mask.h"
 #include "tasks/annotate.h"
 
 #include <stdio.h>
@@ -162,19 +163,35 @@ static gh_status write_result(gh_buf *out, answer *a, gh_result *result, const g
     return status;
 }
 
-/* Appends the reply of one picture through one model, or through several that merge. */
-static gh_status run_models(gh_buf *out, answer *a, const gh_picture *picture, gh_model *const *models, int n,
-                            gh_err *e)
+/* One picture through one model, or through several that merge, within the deadline. */
+static gh_status run(gh_result **out, answer *a, const gh_picture *picture, gh_model *const *models, int n,
+                     gh_err *e)
 {
     gh_result *result = NULL;
+    if (picture->fault.status != GH_OK)
+        return gh_fail(e, picture->fault.status, "%s", picture->fault.text);
     GH_TRY(check_deadline(a, e));
     GH_TRY(gh_run_merged(&result, a->worker, models, (size_t)n, picture->data, picture->len,
                          &a->app->options.limits, &a->options, e));
     gh_status status = check_deadline(a, e);
+    if (status == GH_OK) {
+        *out = result;
+        return GH_OK;
+    }
+    count(a, result);
+    gh_result_free(&result);
+    return status;
+}
+
+/* Appends the reply in JSON. */
+static gh_status run_models(gh_buf *out, answer *a, const gh_picture *picture, gh_model *const *models, int n,
+                            gh_err *e)
+{
+    gh_result *result = NULL;
+    a->options.held_bytes = out->len;
+    gh_status status = run(&result, a, picture, models, n, e);
     if (status == GH_OK)
         status = write_result(out, a, result, picture, e);
-    else
-        count(a, result);
     gh_result_free(&result);
     return status;
 }
@@ -182,8 +199,6 @@ static gh_status run_models(gh_buf *out, answer *a, const gh_picture *picture, g
 /* {"results":[...]} of one picture through all models, or the one reply. */
 static gh_status run_picture(gh_buf *out, answer *a, const gh_picture *picture, gh_err *e)
 {
-    if (picture->fault.status != GH_OK)
-        return gh_fail(e, picture->fault.status, "%s", picture->fault.text);
     if (a->nmodels == 1 || a->spec->merges)
         return run_models(out, a, picture, a->models, a->nmodels, e);
     gh_status status = GH_OK;
@@ -216,6 +231,22 @@ static void run_batch(gh_buf *out, answer *a)
     gh_buf_str(out, "]}");
 }
 
+/* The mask as the reply's body, and what its numbers mean. */
+static gh_status reply_picture(gh_http_reply *reply, answer *a, gh_err *e)
+{
+    gh_result *result = NULL;
+    GH_TRY(run(&result, a, &a->input.pictures[0], a->models, 1, e));
+    count(a, result);
+    gh_mask_headers(reply, result);
+    gh_buf_free(&reply->body);
+    reply->body = result->picture;
+    result->picture = (gh_buf){0};
+    reply->status = 200;
+    reply->type = "image/png";
+    gh_result_free(&result);
+    return GH_OK;
+}
+
 static gh_status fill_reply(gh_http_reply *reply, answer *a, gh_err *e)
 {
     GH_TRY(check_deadline(a, e));
@@ -223,9 +254,13 @@ static gh_status fill_reply(gh_http_reply *reply, answer *a, gh_err *e)
     lower_deadline(a);
     GH_TRY(choose_drawing(a, e));
     GH_TRY(find_models(a, e));
-    a->spec->options(&a->options, &a->input.params);
+    GH_TRY(a->spec->options(&a->options, &a->input.params, e));
     a->options.no_emotions |= a->app->options.no_emotions;
     a->options.deadline_ns = a->req->deadline_ns;
+    if (a->spec->masks && !a->input.batch && a->nmodels == 1 && !a->options.rle &&
+        gh_accepts_picture(a->req->headers[GH_H_ACCEPT]))
+        return reply_picture(reply, a, e);
+    a->options.as_json = a->options.regions = true;
     if (a->input.batch)
         run_batch(&reply->body, a);
     else

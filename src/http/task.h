@@ -11,7 +11,8 @@ typedef struct gh_task_spec {
     unsigned params; /* GH_P_* that the endpoint takes */
     bool merges;     /* several models give one reply */
     bool draws;      /* annotate=1 answers with a picture; elsewhere it is refused */
-    void (*options)(gh_run_options *out, const gh_params *params);
+    bool masks;      /* answers with a picture, where JSON is not asked for */
+    gh_status (*options)(gh_run_options *out, const gh_params *params, gh_err *e);
 } gh_task_spec;
 
 void gh_task_answer(const gh_task_spec *spec, gh_app *app, gh_http_request *req, gh_worker *w,

@@ -162,7 +162,7 @@ struct gh_png_writer {
 
 /* What each kind is encoded with. A photo of 1280 x 864 takes 100 ms so, and 320 ms at zlib's own level with
  * all filters tried, for a tenth less in size (one core, zlib 1.2.13); an answer is sent once, so time counts
- * more. FILTERS_OF_MASKS */
+ * more. */
 static const struct recipe {
     uint8_t type;
     int channels, level, filter, strategy;

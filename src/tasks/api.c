@@ -162,6 +162,23 @@ const char *gh_predictor_class_label(const gh_predictor *predictor, int index)
     return index >= 0 && (size_t)index < m->nlabels ? m->labels[index] : NULL;
 }
 
+static gh_status find_output(int *out, const gh_predict_options *o, gh_err *e)
+{
+    int i = 0;
+    if (o->rle || (o->output && strcmp(o->output, "none") == 0)) {
+        *out = GH_MASK_NONE;
+        return GH_OK;
+    }
+    while (o->output && gh_mask_output_words[i] && strcmp(gh_mask_output_words[i], o->output) != 0)
+        i++;
+    if (!gh_mask_output_words[i])
+        return gh_fail(e, GH_ARG,
+                       "output is \"%.40s\"; accepted are palette, index, soft, cutout, overlay and none",
+                       o->output);
+    *out = i;
+    return GH_OK;
+}
+
 gh_status gh_predictor_run(gh_result **out, gh_predictor *predictor, const void *data, size_t len,
                            const gh_predict_options *options, gh_err *e)
 {
@@ -179,7 +196,13 @@ gh_status gh_predictor_run(gh_result **out, gh_predictor *predictor, const void 
     gh_image_limits limits = gh_image_limits_default();
     if (o.max_pixels)
         limits.max_pixels = o.max_pixels;
-    const gh_run_options run = {.top = o.top,
+    int output = GH_MASK_PALETTE;
+    GH_TRY(find_output(&output, &o, e));
+    const gh_run_options run = {.output = (gh_mask_output)output,
+                                .regions = true,
+                                .as_json = true,
+                                .rle = o.rle != 0,
+                                .top = o.top,
                                 .limit = o.limit,
                                 .threshold = o.threshold,
                                 .nms = o.nms,
@@ -263,6 +286,37 @@ gh_status gh_result_fact(gh_fact_result *out, const gh_result *result, size_t bo
     out->labels = (const char *const *)f->labels;
     out->scores = f->scores;
     return GH_OK;
+}
+
+gh_status gh_result_area(gh_area_result *out, const gh_result *result, size_t i)
+{
+    if (i >= result->nareas || out->size < sizeof *out)
+        return GH_ARG;
+    const gh_area *a = &result->areas[i];
+    out->label = a->label;
+    out->index = a->index;
+    out->pixels = a->pixels;
+    out->region_count = a->nregions;
+    return GH_OK;
+}
+
+gh_status gh_result_region(gh_region_result *out, const gh_result *result, size_t area, size_t i)
+{
+    if (area >= result->nareas || i >= result->areas[area].nregions || out->size < sizeof *out)
+        return GH_ARG;
+    const gh_region *g = &result->areas[area].regions[i];
+    out->x = g->x;
+    out->y = g->y;
+    out->w = g->w;
+    out->h = g->h;
+    out->pixels = g->pixels;
+    return GH_OK;
+}
+
+const void *gh_result_png(size_t *len, const gh_result *result)
+{
+    *len = result->picture.len;
+    return result->picture.len ? result->picture.data : NULL;
 }
 
 gh_status gh_result_to_json(char **out, const gh_result *result, const char *file, gh_err *e)

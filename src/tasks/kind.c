@@ -7,6 +7,7 @@ static const gh_kind *const kinds[GH_TASK_COUNT] = {
     [GH_TASK_CLASSIFY] = &gh_kind_classify,
     [GH_TASK_LOCALIZE] = &gh_kind_localize,
     [GH_TASK_EMBED] = &gh_kind_embed,
+    [GH_TASK_SEGMENT] = &gh_kind_segment,
 };
 
 const gh_kind *gh_kind_of(gh_task task)

@@ -24,6 +24,12 @@ typedef struct gh_kind {
     gh_status (*check_network)(gh_net *net, const gh_manifest *m, gh_err *e);
     /* Fills the task's part of r. */
     gh_status (*decode)(gh_result *r, const gh_outputs *outputs, const gh_run_options *options, gh_err *e);
+    /* Before a pixel is decoded: refuses what would take more memory than is accepted, and says whether the
+     * picture is needed at its full size. May be NULL. */
+    gh_status (*admit)(bool *whole, const gh_image_info *info, const gh_run_options *options, gh_err *e);
+    /* After the network: what is made at the size of the picture, which is `image` where admit said so. May
+     * be NULL. */
+    gh_status (*finish)(gh_result *r, const gh_image *image, const gh_run_options *options, gh_err *e);
     /* Adds the task's members to the reply; false when memory is short. */
     bool (*reply)(json_t *object, const gh_result *r);
 } gh_kind;
@@ -33,7 +39,7 @@ const gh_kind *gh_kind_of(gh_task task);
 /* "classify and localize": the tasks that it does. */
 const char *gh_kind_names(char text[80]);
 
-extern const gh_kind gh_kind_classify, gh_kind_localize, gh_kind_embed;
+extern const gh_kind gh_kind_classify, gh_kind_localize, gh_kind_segment, gh_kind_embed;
 
 /* Adds a member that it takes over; false when it is NULL or memory is short. */
 bool gh_reply_set(json_t *object, const char *key, json_t *value);

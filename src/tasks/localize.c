@@ -12,6 +12,9 @@ static gh_status check_manifest(const gh_manifest *m, gh_err *e)
     if (!gh_detect_knows(m->decoder))
         return gh_fail(e, GH_UNSUPPORTED,
                        "model '%s': task localize takes the decoders anchors and centernet", m->name);
+    if (m->boxes.activation == GH_ACTIVATION_MINMAX)
+        return gh_fail(e, GH_UNSUPPORTED,
+                       "model '%s': task localize takes the activations none, sigmoid and softmax", m->name);
     if (in->stride && in->fit != GH_FIT_STRETCH && in->fit != GH_FIT_PAD)
         return gh_fail(e, GH_UNSUPPORTED,
                        "model '%s': an input of any size (\"stride\") takes the fits stretch and pad",

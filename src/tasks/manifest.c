@@ -7,16 +7,18 @@
  *   input*      width*, height* in pixels; mean*, scale*: a number or three, network's order, (v - mean) *
  * scale for v in 0..255; fit* = crop | letterbox | stretch | pad; crop: share that the centre crop keeps (1);
  *               filter = bilinear | bicubic | bilinear-plain | lanczos (bilinear); colour = rgb | bgr (rgb);
+ *               levels = plain | stretched: the largest of a picture counts as 255 (plain);
  *               sizes: further [width, height] pairs; stride: sides may be any multiple of it
  *   output*     {"decoder": softmax | probabilities | sigmoid | anchors | centernet | mask | box | features},
- *               or just that word; for boxes with more keys, see manifest_output.c
+ *               or just that word; for boxes and masks with more keys, see manifest_output.c
  *   labels*     a list of texts, or the name of a text file in the folder with one a line; for localize a
  *               list may have empty ones, classes that are never reported
  *   default     true: the task's model when a request names none;   internal: true: not for requests
  *   threshold   least score, 0..1 (0)
  *   reject      {"below": s}: a best score under s is answered as unknown; {"distance": d}: so is a picture
  * whose distance, the network's second output (N), is over d selftest    {"input": file in the folder,
- * "index": best class, "score": its probability, "tolerance": how far the score may be off (0.02)}
+ * "index": best class, "score": its probability (segment: the class of most pixels, and its share of them),
+ * "tolerance": how far the score may be off (0.02)}
  *   description, license (texts), source, accuracy, training (an object or a list of them): shown by /models
  *   cut, body   where a head was cut off; the model that it stands on: hash of its model.onnx, or its name
  *   colours     a list of [red, green, blue], one a label
@@ -45,6 +47,7 @@ static const char *const task_words[] = {"classify", "localize", "segment", "emb
 static const char *const fit_words[] = {"crop", "letterbox", "stretch", "pad", NULL};
 static const char *const filter_words[] = {"bilinear", "bicubic", "bilinear-plain", "lanczos", NULL};
 static const char *const order_words[] = {"rgb", "bgr", NULL};
+static const char *const level_words[] = {"plain", "stretched", NULL};
 const char *gh_task_name(gh_task task)
 {
     return (unsigned)task < GH_TASK_COUNT ? task_words[task] : "?";
@@ -104,6 +107,7 @@ static const gh_key input_keys[] = {
     {"crop", GH_KEY_REAL, false, offsetof(gh_manifest_input, crop), .min = 0.1, .max = 1},
     {"filter", GH_KEY_WORD, false, offsetof(gh_manifest_input, filter), .words = filter_words},
     {"colour", GH_KEY_WORD, false, offsetof(gh_manifest_input, order), .words = order_words},
+    {"levels", GH_KEY_WORD, false, offsetof(gh_manifest_input, levels), .words = level_words},
     {"sizes", GH_KEY_CUSTOM, false, .read = gh_manifest_sizes},
     {"stride", GH_KEY_INT, false, offsetof(gh_manifest_input, stride), .min = 1, .max = 1024},
     {0},

@@ -32,6 +32,11 @@ typedef enum gh_fit {
 
 typedef enum gh_order { GH_ORDER_RGB, GH_ORDER_BGR } gh_order;
 
+typedef enum gh_levels {
+    GH_LEVELS_PLAIN,     /* 0..255 as they are */
+    GH_LEVELS_STRETCHED, /* so that the largest of the input, as resized, counts as 255 */
+} gh_levels;
+
 typedef struct gh_size {
     int width, height; /* pixels */
 } gh_size;
@@ -45,6 +50,7 @@ typedef struct gh_manifest_input {
     gh_fit fit;
     double crop; /* 0..1, the share that the centre crop keeps; 0.875 is usual, 1 = all */
     gh_filter filter;
+    gh_levels levels;
     gh_size sizes[GH_MAX_SIZES]; /* further sizes that the network takes */
     int nsizes;
     int stride;      /* sides may be any multiple of it; 0 = only the sizes named */
@@ -92,7 +98,8 @@ typedef struct gh_manifest {
     gh_manifest_input input;
     gh_decoder decoder;
     gh_manifest_boxes boxes;
-    char **labels; /* of localize may be empty: a class that is never reported */
+    bool background; /* segment with a channel a class: class 0 is what belongs to no other */
+    char **labels;   /* of localize may be empty: a class that is never reported */
     size_t nlabels;
     double threshold;       /* least score when a request names none */
     double reject_below;    /* best score under it: the answer is "unknown"; 0 = no rule */

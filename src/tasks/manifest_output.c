@@ -18,7 +18,7 @@
 
 static const char *const decoder_words[] = {"softmax", "probabilities", "sigmoid",  "anchors", "centernet",
                                             "mask",    "box",           "features", NULL};
-static const char *const activation_words[] = {"none", "sigmoid", "softmax", NULL};
+static const char *const activation_words[] = {"none", "sigmoid", "softmax", "minmax", NULL};
 static const char *const axes_words[] = {"xy", "yx", NULL};
 static const char *const sort_words[] = {"score", "area", NULL};
 
@@ -90,6 +90,7 @@ static const gh_key output_keys[] = {
     {"variances", GH_KEY_CUSTOM, false, .read = read_variances},
     {"order", GH_KEY_WORD, false, BOXES(axes), .words = axes_words},
     {"activation", GH_KEY_WORD, false, BOXES(activation), .words = activation_words},
+    {"background", GH_KEY_BOOL, false, .offset = offsetof(gh_manifest, background)},
     {0},
 };
 

@@ -1,4 +1,5 @@
-/* What a manifest's `output` says beside the decoder: how the boxes of a localize model are read. */
+/* What a manifest's `output` says beside the decoder: how the boxes of a localize model, or the values of a
+ * segment model, are read. */
 #ifndef GH_TASKS_MANIFEST_OUTPUT_H
 #define GH_TASKS_MANIFEST_OUTPUT_H
 
@@ -14,7 +15,8 @@
 typedef enum gh_activation {
     GH_ACTIVATION_NONE, /* 0..1 already */
     GH_ACTIVATION_SIGMOID,
-    GH_ACTIVATION_SOFTMAX, /* over the columns of an anchor */
+    GH_ACTIVATION_SOFTMAX, /* over the columns of an anchor, the channels of a mask */
+    GH_ACTIVATION_MINMAX,  /* masks: from the least to the largest value of the picture */
 } gh_activation;
 
 /* The order of coordinates: x before y, or y before x as TensorFlow has it. */

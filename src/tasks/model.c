@@ -154,7 +154,8 @@ gh_status gh_model_make(gh_model **out, gh_manifest **manifest, gh_net **net, gh
     return status;
 }
 
-/* Class and score of the best label, or of the largest object. */
+/* Class and score of the best label, or of the largest object; of a mask the class of most pixels, and the
+ * share of the picture that it covers. */
 static gh_status judge_selftest(const gh_manifest *m, const gh_result *r, gh_err *e)
 {
     const gh_selftest *want = &m->selftest;
@@ -166,6 +167,9 @@ static gh_status judge_selftest(const gh_manifest *m, const gh_result *r, gh_err
     } else if (r->nobjects) {
         index = r->objects[0].index;
         score = (double)r->objects[0].score;
+    } else if (r->nareas) {
+        index = r->areas[0].index;
+        score = (double)r->areas[0].pixels / ((double)r->width * r->height);
     }
     if (index != want->index)
         return gh_fail(e, GH_INTERNAL,
@@ -186,7 +190,10 @@ gh_status gh_model_selftest(gh_model *model, gh_err *e)
     if (!m->selftest.input)
         return GH_OK;
     /* labels are compared whatever their score, boxes at the threshold that requests get */
-    const gh_run_options options = {.top = 1, .threshold = m->task == GH_TASK_CLASSIFY ? 1e-30 : 0};
+    const gh_run_options options = {.top = 1,
+                                    .threshold = m->task == GH_TASK_CLASSIFY ? 1e-30 : 0,
+                                    .output = GH_MASK_NONE,
+                                    .regions = true};
     gh_buf picture = {0};
     gh_worker *worker = NULL;
     gh_result *r = NULL;

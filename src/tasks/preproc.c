@@ -155,9 +155,28 @@ gh_status gh_preproc_pixels(uint8_t *pixels, const gh_image *image, const gh_man
     return GH_OK;
 }
 
+/* What 255 stands for: the largest level of the picture. At least 1: what is all black stays so. */
+static float largest(const uint8_t *pixels, size_t n)
+{
+    uint8_t most = 1;
+    for (size_t i = 0; i < n; i++)
+        most = pixels[i] > most ? pixels[i] : most;
+    return most;
+}
+
 void gh_preproc_normalise(gh_tensor *dst, const uint8_t *pixels, const gh_manifest_input *in)
 {
-    gh_tensor_from_pixels(dst, pixels, orders[in->order], in->mean, in->scale);
+    float mean[3], scale[3], most = 0;
+    if (in->levels == GH_LEVELS_PLAIN) {
+        gh_tensor_from_pixels(dst, pixels, orders[in->order], in->mean, in->scale);
+        return;
+    }
+    most = largest(pixels, (size_t)in->width * (size_t)in->height * 3);
+    for (int c = 0; c < 3; c++) { /* (v * 255 / most - mean) * scale */
+        mean[c] = in->mean[c] * most / 255;
+        scale[c] = in->scale[c] * 255 / most;
+    }
+    gh_tensor_from_pixels(dst, pixels, orders[in->order], mean, scale);
 }
 
 /* The plain filter straight to floats; around it lies the mean, which is 0 once normalised. */

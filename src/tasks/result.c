@@ -58,6 +58,18 @@ static bool fill(json_t *o, const gh_result *r, double queue_ms, const char *fil
     return gh_reply_set(o, "time_ms", times);
 }
 
+/* Adds a mask's picture to the object that `out` ends with. It may be as large as a whole photo, so it never
+ * goes through the tree. */
+static void add_picture(gh_buf *out, const gh_buf *picture)
+{
+    if (!picture->len || out->failed || !out->len)
+        return;
+    out->len--;
+    gh_buf_str(out, ",\"mask\":\"");
+    gh_buf_base64(out, picture->data, picture->len);
+    gh_buf_str(out, "\"}");
+}
+
 gh_status gh_result_json(gh_buf *out, const gh_result *r, double queue_ms, const char *file, gh_err *e)
 {
     json_t *object = json_object();
@@ -67,6 +79,8 @@ gh_status gh_result_json(gh_buf *out, const gh_result *r, double queue_ms, const
     json_decref(object);
     if (text)
         gh_buf_str(out, text);
+    if (text)
+        add_picture(out, &r->picture);
     bool ok = text && !out->failed;
     free(text);
     return ok ? GH_OK : gh_fail(e, GH_NOMEM, "memory ran out at a reply");

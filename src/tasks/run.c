@@ -81,11 +81,16 @@ typedef struct job {
 static gh_status decode_picture(job *j, gh_err *e)
 {
     gh_image_info info;
-    int min_width, min_height;
+    const gh_kind *kind = gh_kind_of(j->r->task);
+    int min_width = 0, min_height = 0;
+    bool whole = false;
     GH_TRY(gh_image_probe(&info, j->data, j->len, j->limits, e));
-    if (j->r->task == GH_TASK_LOCALIZE)
+    if (kind->admit)
+        GH_TRY(kind->admit(&whole, &info, j->options, e));
+    if (j->r->task == GH_TASK_LOCALIZE || j->r->task == GH_TASK_SEGMENT)
         gh_preproc_choose(&j->in, info.width, info.height, j->options->max_side);
-    gh_preproc_min_size(&min_width, &min_height, &j->in, info.width, info.height);
+    if (!whole)
+        gh_preproc_min_size(&min_width, &min_height, &j->in, info.width, info.height);
     GH_TRY(gh_image_decode(&j->image, j->data, j->len, &info, min_width, min_height, e));
     j->r->width = info.width;
     j->r->height = info.height;
@@ -223,6 +228,10 @@ gh_status gh_run(gh_result **out, gh_worker *w, gh_model *model, const uint8_t *
              options ? options : &default_options,
              .mark = gh_now_ns()};
     gh_status status = model->nparts ? run_pipeline(&j, model, e) : run_network(&j, model, e);
+    if (status == GH_OK && gh_kind_of(r->task)->finish) {
+        status = gh_kind_of(r->task)->finish(r, j.image, j.options, e);
+        r->encode_ms = ms_since(&j.mark);
+    }
     gh_image_free(&j.image);
     if (status == GH_OK)
         *out = r;
@@ -245,6 +254,11 @@ void gh_result_free(gh_result **result)
     gh_free(r->objects);
     gh_free(r->facts);
     gh_free(r->scores);
+    gh_mask_free(&r->mask);
+    gh_buf_free(&r->picture);
+    gh_free(r->areas);
+    gh_regions_free(&r->regions);
+    gh_mask_runs_free(&r->runs);
     gh_free(r);
     *result = NULL;
 }

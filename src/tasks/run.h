@@ -3,6 +3,7 @@
 #ifndef GH_TASKS_RUN_H
 #define GH_TASKS_RUN_H
 
+#include "image/mask.h"
 #include "tasks/registry.h"
 
 /* Outputs that a network may have: its own, and the cuts that heads stand on. */
@@ -15,8 +16,12 @@ typedef struct gh_run_options {
     int limit;        /* most results */
     double nms;       /* localize: overlap (IoU) at which the weaker of two boxes goes; default the model's */
     int max_side;     /* localize: larger pictures are scaled to this longest side, default 1280 */
-    bool no_emotions; /* steps of a pipeline whose key is "emotion" are left out */
-    uint64_t deadline_ns; /* by gh_now_ns: no further crop is begun after it (GH_TIMEOUT); 0 = none */
+    gh_mask_output output; /* segment: the picture that is made, GH_MASK_PALETTE where nothing is said */
+    bool regions, rle;     /* segment: areas are wanted, with their regions; with their run lengths */
+    bool as_json;          /* segment: the picture will be told in JSON, which takes more memory */
+    size_t held_bytes;     /* of the request's other replies: they count for the limit on memory */
+    bool no_emotions;      /* steps of a pipeline whose key is "emotion" are left out */
+    uint64_t deadline_ns;  /* by gh_now_ns: no further crop is begun after it (GH_TIMEOUT); 0 = none */
 } gh_run_options;
 
 typedef struct gh_label {
@@ -48,6 +53,15 @@ typedef struct gh_object {
     int nfacts;
 } gh_object;
 
+/* A class that a mask shows. */
+typedef struct gh_area {
+    const char *label; /* borrowed from the model */
+    int index;
+    int64_t pixels;
+    const gh_region *regions; /* the largest first; borrowed from the result's gh_regions */
+    size_t nregions;
+} gh_area;
+
 /* gharial.h has the same type, opaque. */
 struct gh_result {
     gh_model *model;   /* a reference */
@@ -63,11 +77,19 @@ struct gh_result {
     double *scores;           /* of all facts */
     struct gh_result **parts; /* of an answer of several models: theirs, whose objects are all here */
     size_t nparts;
-    bool has_crops; /* the model is a pipeline whose steps were wanted */
-    bool unknown;   /* the manifest's reject rule fired */
-    bool truncated; /* the picture's file ended early: a warning in the reply */
-    double decode_ms, preproc_ms, infer_ms, crops_ms; /* crops: the further steps of a pipeline */
-    double encode_ms;                                 /* drawing and encoding a picture; 0 = none was */
+    gh_mask *mask;  /* segment: soft values on the network's grid; gh_mask_row_* give them at the size of
+                       the upright picture */
+    gh_buf picture; /* segment: the PNG that the options name */
+    gh_area *areas; /* segment, where wanted: classes but the background, that of most pixels first */
+    size_t nareas;
+    gh_regions *regions; /* what the areas stand on; NULL unless wanted */
+    gh_mask_runs *runs;  /* NULL unless wanted */
+    bool has_crops;      /* the model is a pipeline whose steps were wanted */
+    bool unknown;        /* the manifest's reject rule fired */
+    bool truncated;      /* the picture's file ended early: a warning in the reply */
+    double decode_ms, preproc_ms, infer_ms;
+    double crops_ms;  /* the further steps of a pipeline */
+    double encode_ms; /* making a picture: drawing, a mask with its regions; 0 = none was */
 };
 
 /* A worker: a session, decode and preprocess scratch. One thread at a time. `pool` may be NULL; borrowed. */

@@ -237,7 +237,7 @@ static const struct {
 } unfit[] = {
     {"\"width\": 8", "\"width\": 16", "model.json says 1x3x8x16", GH_FORMAT},
     {", \"dark\"", "", "model.json has 3 labels", GH_FORMAT},
-    {"\"classify\"", "\"segment\"", "has task segment", GH_UNSUPPORTED},
+    {"\"classify\"", "\"segment\"", "takes the decoder mask", GH_UNSUPPORTED},
     {"\"softmax\"", "\"anchors\"", "takes the decoders", GH_UNSUPPORTED},
     {"\"version\"",
      "\"pipeline\": {\"detector\": \"x\", \"steps\": [{\"model\": \"y\", \"key\": \"z\"}]}, \"version\"",

@@ -2,7 +2,7 @@
  * Both colours are estimated around it, from pixels weighted by how surely they belong to one or the other,
  * and F is what is left of I when the background is taken out. (The idea is blur fusion, Forte 2021; here the
  * estimates live on a coarse grid of about the mask's own cells, which no mask is finer than.) */
-#include "tasks/mask.h"
+#include "image/mask.h"
 
 #include "base/mem.h"
 

@@ -1,7 +1,7 @@
 /* Scaling a mask row by row. Along a row the values between two neighbouring columns of the grid change
  * linearly, so where both columns have the same best class every pixel between them has it too: only cells
  * that a border crosses are computed pixel by pixel, and the rest is filled. */
-#include "tasks/mask.h"
+#include "image/mask.h"
 
 #include "base/mem.h"
 

@@ -1,7 +1,7 @@
 /* Connected regions in one pass over rows: runs of equal class are joined with the runs of the row above by
  * union-find; a region that no run of the newest row belongs to is finished, goes to its class's list of the
  * largest, and its place is used again. So there are never more places than runs in two rows. */
-#include "tasks/mask.h"
+#include "image/mask.h"
 
 #include "base/mem.h"
 

@@ -1,12 +1,11 @@
-/* A segment model's answer: soft values of each class on the network's grid, and what is made of them at the
- * picture's own size, row by row: class indices, confidences, pictures, regions. No mask of a whole picture
- * is ever held. */
-#ifndef GH_TASKS_MASK_H
-#define GH_TASKS_MASK_H
+/* Masks: soft values of each class on a network's grid, and what is made of them at the picture's own size,
+ * row by row: class indices, confidences, pictures, regions, run lengths. No mask of a whole picture is ever
+ * held.
+ */
+#ifndef GH_IMAGE_MASK_H
+#define GH_IMAGE_MASK_H
 
-#include "base/buf.h"
 #include "image/image.h"
-#include "tasks/manifest.h"
 
 #define GH_MAX_MASK_CLASSES 256 /* an index is a byte */
 
@@ -16,14 +15,16 @@ typedef enum gh_mask_output {
     GH_MASK_SOFT,    /* 8-bit grey PNG, confidence of the foreground */
     GH_MASK_CUTOUT,  /* RGBA PNG, the background clear */
     GH_MASK_OVERLAY, /* RGB PNG, the picture under the classes' colours */
-    GH_MASK_OUTPUTS
+    GH_MASK_OUTPUTS,
+    GH_MASK_NONE = GH_MASK_OUTPUTS, /* no picture */
 } gh_mask_output;
 
-/* "palette", "index", ...: GH_MASK_OUTPUTS for an unknown word. */
-gh_mask_output gh_mask_output_of(const char *word);
-const char *gh_mask_output_name(gh_mask_output output);
+/* "palette", "index", ..., then NULL. */
+extern const char *const gh_mask_output_words[];
 /* True for outputs that show the picture's own pixels. */
 bool gh_mask_shows_picture(gh_mask_output output);
+/* Bytes a pixel of an output before it is packed. */
+int gh_mask_depth(gh_mask_output output);
 
 /* Where the picture lies along one axis of the grid, in cells; cells outside are not looked at. */
 typedef struct gh_mask_span {
@@ -37,13 +38,11 @@ typedef struct gh_mask {
     gh_mask_span across, down;
     int classes; /* 2 where there is one channel */
     float threshold;
-    bool background; /* class 0 is what belongs to no other */
-    gh_mask_output output;
-    bool rle;        /* the reply holds run lengths instead of a PNG */
-    int limit;       /* regions a class in a reply */
-    gh_image *image; /* owned; NULL unless the output shows it */
+    bool background; /* class 0 is what belongs to no other, and what stays under the threshold */
 } gh_mask;
 
+/* Values are left to be filled; spans are the whole grid. */
+GH_MUST_CHECK gh_status gh_mask_new(gh_mask **out, int channels, int width, int height, gh_err *e);
 void gh_mask_free(gh_mask **m);
 
 /* Rows of a mask scaled to width * height pixels, in any order. Bilinear with half-pixel centres; the grid's
@@ -92,11 +91,18 @@ void gh_mask_clean_free(gh_mask_clean **c);
 void gh_mask_clean_row(uint8_t *rgba, const gh_mask_clean *c, int y, const uint8_t *rgb,
                        const uint8_t *alpha);
 
-/* Appends the picture that m->output names, width * height pixels. */
-GH_MUST_CHECK gh_status gh_mask_png(gh_buf *out, const gh_mask *m, const gh_manifest *mf, int width,
-                                    int height, gh_err *e);
-/* A class's name and colour. */
-const char *gh_mask_label(const gh_manifest *mf, int class);
-void gh_mask_colour(uint8_t rgb[3], const gh_manifest *mf, int class);
+/* Everything that is wanted of a mask, in one pass over its rows. */
+typedef struct gh_mask_job {
+    gh_mask_output output;
+    int width, height;           /* pixels of the upright picture */
+    const uint8_t (*palette)[3]; /* RGB, one a class */
+    const gh_image *image;       /* of that size, where the output shows it; else NULL */
+    gh_regions *regions;         /* these get every row of classes; or NULL */
+    gh_mask_runs *runs;
+    uint64_t deadline_ns; /* by gh_now_ns: GH_TIMEOUT after it; 0 = none */
+} gh_mask_job;
+
+/* Appends the PNG that the job names, if any. */
+GH_MUST_CHECK gh_status gh_mask_run(gh_buf *png, const gh_mask *m, const gh_mask_job *job, gh_err *e);
 
 #endif

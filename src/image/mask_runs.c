@@ -1,6 +1,6 @@
 /* COCO run lengths. They go down the columns while rows come in, so what is kept is each place where a pixel
  * differs from the one above it; at the end these are put in order of columns. */
-#include "tasks/mask.h"
+#include "image/mask.h"
 
 #include "base/mem.h"
 
