@@ -49,8 +49,9 @@ static const gh_usage usage = {
         "each\n"
         "class. Layouts: DIR/<class>/*.jpg; DIR/{train,val,test}/<class>/*.jpg; labels.tsv (file, "
         "index, name);\n"
-        "labels.csv (path, label[, split]). Of models that find boxes the average precision (COCO's): DIR\n"
-        "with annotations.json and images/. Pictures that cannot be read are listed and left out.",
+        "labels.csv (path, label[, split]). Of models and pipelines that find boxes the average precision\n"
+        "(COCO's): DIR with annotations.json and images/. Pictures that cannot be read are listed and left "
+        "out.",
     .example = "gharial eval --model efficientnet-lite0 --data photos/",
     .options = options,
     .min_args = 0,
@@ -246,7 +247,7 @@ static gh_status run(const values *v, int *code, gh_err *e)
     char *path = NULL;
     gh_status status = gh_cli_model_path(&path, v->model, &v->models, e);
     if (status == GH_OK)
-        status = gh_model_open(&model, path, false, e);
+        status = gh_model_open_among(&model, path, v->models.items, v->models.count, false, e);
     if (status == GH_OK)
         status =
             (model->manifest->task == GH_TASK_LOCALIZE ? measure_boxes : measure_classes)(v, model, code, e);

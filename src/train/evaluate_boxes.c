@@ -149,17 +149,21 @@ static gh_status match_classes(gh_boxes_evaluation *ev, const gh_manifest *m, co
 gh_status gh_evaluate_boxes(gh_boxes_evaluation **out, gh_model *model, const gh_boxset *set,
                             const gh_boxes_options *options, gh_sweep_progress progress, void *arg, gh_err *e)
 {
-    const gh_manifest *m = model->manifest;
+    /* of a pipeline the boxes are its detector's, and what is said of each is not looked at */
+    gh_model *detector = model->nparts ? model->parts[0] : model;
+    const gh_manifest *m = detector->manifest;
     gh_boxes_evaluation *ev = NULL;
     if (m->task != GH_TASK_LOCALIZE)
         return gh_fail(e, GH_UNSUPPORTED, "model '%s' has task %s; boxes are measured of task localize",
                        model->name, gh_task_name(m->task));
     GH_TRY(new_evaluation(&ev, set, e));
-    run j = {ev, model, set, {.threshold = options->threshold > 0 ? options->threshold : DEFAULT_THRESHOLD}};
+    run j = {
+        ev, detector, set, {.threshold = options->threshold > 0 ? options->threshold : DEFAULT_THRESHOLD}};
     j.options.nms = options->nms;
     j.options.max_side = options->max_side;
     const gh_sweep sweep = {ev->count, options->threads, run_picture, &j, progress, arg};
-    ev->cut = options->cut > 0 ? options->cut : m->threshold;
+    double usual = model->manifest->threshold > 0 ? model->manifest->threshold : m->threshold;
+    ev->cut = options->cut > 0 ? options->cut : usual;
     gh_status status = match_classes(ev, m, set, e);
     if (status == GH_OK)
         status = gh_sweep_run(&ev->seconds, &sweep, e);

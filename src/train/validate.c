@@ -16,26 +16,9 @@ static gh_status no_memory(gh_err *e)
 
 /* ---- rows ---- */
 
-/* Adds the share of each class in example x: its vote, or 1 for its label. */
-static void add_shares(double *sum, const gh_example *x, uint32_t classes)
-{
-    if (classes && !x->votes)
-        sum[x->label] += 1;
-    for (uint32_t c = 0; x->votes && c < classes; c++)
-        sum[c] += x->votes[c];
-}
-
-/* The weight of example x: of its class, or the mean over its votes. */
-static double weight_of(const gh_example *x, const double *weight, uint32_t classes)
-{
-    double w = x->votes ? 0 : weight[x->label];
-    for (uint32_t c = 0; x->votes && c < classes; c++)
-        w += x->votes[c] * weight[c];
-    return w;
-}
-
 /* Weight of each class so that rare ones count: n / (classes * n_c), or its square root; mean 1 over the
- * rows. */
+ * rows. Of votes the class with most of them counts: one vote in ten for a rare class is common, and by
+ * shares that class would not be rare (FER+: macro recall .576 by shares, .609 so, at the same accuracy). */
 static void class_weights(double *weight, const gh_task_data *d, const bool *keep)
 {
     uint32_t classes = d->set->nclasses;
@@ -43,7 +26,8 @@ static void class_weights(double *weight, const gh_task_data *d, const bool *kee
     for (uint32_t c = 0; c < classes; c++)
         weight[c] = 0;
     for (uint32_t i = 0; i < d->set->nexamples; i++)
-        add_shares(weight, &d->set->examples[i], keep[i] ? classes : 0);
+        if (keep[i])
+            weight[d->set->examples[i].label] += 1;
     for (uint32_t c = 0; c < classes; c++)
         total += weight[c];
     for (uint32_t c = 0; c < classes; c++) {
@@ -93,7 +77,7 @@ static void fill_rows(gh_rows *r, const gh_task_data *d, const bool *keep, bool 
         if (r->votes)
             memcpy((float *)r->votes + at * r->classes, x->votes, r->classes * sizeof(float));
         if (r->weight)
-            ((float *)r->weight)[at] = (float)weight_of(x, weight, r->classes);
+            ((float *)r->weight)[at] = (float)weight[x->label];
         at++;
     }
 }

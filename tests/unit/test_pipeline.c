@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "tasks/pipeline.h"
+#include "train/evaluate_boxes.h"
 #include "unit/red.h"
 #include "unit/tiny.h"
 
@@ -471,6 +472,32 @@ START_TEST(test_rounding_keeps_the_sum)
 }
 END_TEST
 
+/* A pipeline's boxes are measured as its detector's are, under the pipeline's own threshold. */
+START_TEST(test_boxes_of_a_pipeline_are_measured)
+{
+    gh_boxset *set = NULL;
+    gh_boxes_evaluation *ev = NULL;
+    const gh_boxes_options options = {.threads = 1};
+    ck_assert_int_eq(open_all(), GH_OK);
+    put(8, 8, 255, 0, 0);
+    put(16, 8, 255, 0, 0);
+    ck_assert_int_eq(gh_png_encode_rgb(&picture, pixels, SIDE, SIDE, &e), GH_OK);
+    tiny_file("set/images/a.png", picture.data, picture.len);
+    tiny_text("set/annotations.json",
+              "{\"images\": [{\"id\": 1, \"file_name\": \"a.png\"}], \"categories\": [{\"id\": 1, "
+              "\"name\": \"red\"}], \"annotations\": [{\"id\": 1, \"image_id\": 1, \"category_id\": 1, "
+              "\"bbox\": [30, 30, 8, 8]}, {\"id\": 2, \"image_id\": 1, \"category_id\": 1, \"bbox\": "
+              "[62, 30, 8, 8]}]}");
+    ck_assert_msg(gh_boxset_open(&set, tiny_path("set"), &e) == GH_OK, "%s", e.text);
+    ck_assert_msg(gh_evaluate_boxes(&ev, m, set, &options, NULL, NULL, &e) == GH_OK, "%s", e.text);
+    ck_assert_uint_eq(ev->truths, 2);
+    ck_assert_uint_eq(ev->classes[1].at[GH_AP_50].right, 2);
+    ck_assert_double_eq_tol(ev->classes[1].at[GH_AP_50].ap, 1, 1e-9);
+    gh_boxes_evaluation_free(&ev);
+    gh_boxset_free(&set);
+}
+END_TEST
+
 /* Every allocation from the pipeline to its answer may fail. */
 START_TEST(test_memory_may_run_out)
 {
@@ -513,6 +540,7 @@ Suite *gh_suite_pipeline(void)
     tcase_add_test(t, test_public_interface);
     tcase_add_test(t, test_two_models_one_list);
     tcase_add_test(t, test_rounding_keeps_the_sum);
+    tcase_add_test(t, test_boxes_of_a_pipeline_are_measured);
     tcase_add_test(t, test_memory_may_run_out);
     suite_add_tcase(s, t);
     return s;

@@ -590,7 +590,7 @@ START_TEST(test_two_pictures_a_class)
 }
 END_TEST
 
-/* Votes of one person only are labels; balancing goes by votes. */
+/* Votes of one person only are labels; balancing goes by the class with most votes. */
 START_TEST(test_votes_for_one_class_only)
 {
     char table[300];
