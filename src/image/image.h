@@ -54,6 +54,11 @@ GH_MUST_CHECK gh_status gh_image_probe(gh_image_info *out, const uint8_t *data, 
  * ends early is GH_FORMAT. */
 GH_MUST_CHECK gh_status gh_image_decode(gh_image **out, const uint8_t *data, size_t len,
                                         const gh_image_info *info, int min_width, int min_height, gh_err *e);
+/* The samples of an indexed or grey PNG of at most 8 bits, as they are stored: a byte a pixel, of the coded
+ * size. `info` is that of the same bytes, of a PNG. GH_UNSUPPORTED: another kind of PNG; else as
+ * gh_image_decode. The array is the caller's. */
+GH_MUST_CHECK gh_status gh_png_decode_index(uint8_t **out, const uint8_t *data, size_t len,
+                                            const gh_image_info *info, gh_err *e);
 /* A new picture of width * height with uninitialised pixels. */
 GH_MUST_CHECK gh_status gh_image_new(gh_image **out, int width, int height, gh_err *e);
 void gh_image_free(gh_image **image);

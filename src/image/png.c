@@ -101,11 +101,12 @@ static int check_rest(spng_ctx *ctx)
     return code == SPNG_IO_EOF ? 0 : code;
 }
 
-static int decode_into(gh_image *image, source *s, spng_ctx *ctx, int channels)
+/* All pixels in libspng's `format`, which take `have` bytes. */
+static int decode_pixels(uint8_t *pixels, size_t have, source *s, spng_ctx *ctx, const gh_image_info *info,
+                         int format)
 {
-    size_t need, have = (size_t)image->width * (size_t)image->height * (size_t)channels;
-    int format = channels == 4 ? SPNG_FMT_RGBA8 : SPNG_FMT_RGB8;
-    int code = spng_set_image_limits(ctx, (uint32_t)image->width, (uint32_t)image->height);
+    size_t need;
+    int code = spng_set_image_limits(ctx, (uint32_t)info->coded_width, (uint32_t)info->coded_height);
     if (code == 0)
         code = spng_set_chunk_limits(ctx, CHUNK_LIMIT, CHUNK_LIMIT);
     if (code == 0)
@@ -115,24 +116,30 @@ static int decode_into(gh_image *image, source *s, spng_ctx *ctx, int channels)
     if (code == 0 && need != have)
         code = SPNG_EBUFSIZ;
     if (code == 0)
-        code = spng_decode_image(ctx, image->pixels, have, format, channels == 4 ? SPNG_DECODE_TRNS : 0);
+        code = spng_decode_image(ctx, pixels, have, format, format == SPNG_FMT_RGBA8 ? SPNG_DECODE_TRNS : 0);
     if (code == 0)
         code = check_rest(ctx);
     return code;
 }
 
-gh_status gh_png_decode(gh_image **out, const uint8_t *data, size_t len, const gh_image_info *info, gh_err *e)
+static int decode_file(uint8_t *pixels, size_t have, const uint8_t *data, size_t len,
+                       const gh_image_info *info, int format)
 {
     source s = {.data = data, .len = len, .at = 0, .end = SIGNATURE};
-    gh_image *image = NULL;
-    int channels = info->alpha ? 4 : 3, code = SPNG_EMEM;
-    gh_status status = gh_image_new_deep(&image, info->coded_width, info->coded_height, channels, e);
-    if (status != GH_OK)
-        return status;
     spng_ctx *ctx = new_context(0);
-    if (ctx != NULL)
-        code = decode_into(image, &s, ctx, channels);
+    int code = ctx ? decode_pixels(pixels, have, &s, ctx, info, format) : SPNG_EMEM;
     spng_ctx_free(ctx);
+    return code;
+}
+
+gh_status gh_png_decode(gh_image **out, const uint8_t *data, size_t len, const gh_image_info *info, gh_err *e)
+{
+    gh_image *image = NULL;
+    int channels = info->alpha ? 4 : 3;
+    size_t have = (size_t)info->coded_width * (size_t)info->coded_height * (size_t)channels;
+    GH_TRY(gh_image_new_deep(&image, info->coded_width, info->coded_height, channels, e));
+    int code =
+        decode_file(image->pixels, have, data, len, info, info->alpha ? SPNG_FMT_RGBA8 : SPNG_FMT_RGB8);
     if (code != 0) {
         gh_image_free(&image);
         return fail_spng(code, "decoding", e);
@@ -140,6 +147,53 @@ gh_status gh_png_decode(gh_image **out, const uint8_t *data, size_t len, const g
     if (info->alpha)
         gh_image_flatten(image);
     *out = image;
+    return GH_OK;
+}
+
+/* ---- samples as they are stored: masks ---- */
+
+/* Samples of `depth` bits, the first in the highest bits, rows beginning at whole bytes. */
+static void unpack(uint8_t *dst, const uint8_t *packed, const gh_image_info *info, int depth)
+{
+    size_t width = (size_t)info->coded_width, row = (width * (size_t)depth + 7) / 8;
+    unsigned mask = (1u << depth) - 1;
+    for (int y = 0; y < info->coded_height; y++, packed += row)
+        for (size_t x = 0; x < width; x++) {
+            size_t bit = x * (size_t)depth;
+            *dst++ = (uint8_t)(packed[bit / 8] >> (8 - (size_t)depth - bit % 8) & mask);
+        }
+}
+
+gh_status gh_png_decode_index(uint8_t **out, const uint8_t *data, size_t len, const gh_image_info *info,
+                              gh_err *e)
+{
+    int depth = data[24], colour = data[25]; /* of the header that was probed */
+    size_t row = ((size_t)info->coded_width * (size_t)depth + 7) / 8, rows = (size_t)info->coded_height;
+    if ((colour != SPNG_COLOR_TYPE_GRAYSCALE && colour != SPNG_COLOR_TYPE_INDEXED) || depth > 8)
+        return gh_fail(e, GH_UNSUPPORTED,
+                       "the PNG has %s of %d bits; a mask is an indexed or grey PNG of at most 8 bits, whose "
+                       "values are classes",
+                       colour == SPNG_COLOR_TYPE_GRAYSCALE         ? "grey"
+                       : colour == SPNG_COLOR_TYPE_GRAYSCALE_ALPHA ? "grey and transparency"
+                                                                   : "colours",
+                       depth);
+    /* zeroed: where a file is interlaced, libspng puts samples of less than a byte to the bits that are there
+     */
+    uint8_t *packed = gh_calloc(row * rows, 1), *pixels = packed;
+    int code = packed ? decode_file(packed, row * rows, data, len, info, SPNG_FMT_PNG) : SPNG_EMEM;
+    if (code == 0 && depth < 8) {
+        pixels = gh_alloc((size_t)info->coded_width * rows);
+        if (pixels)
+            unpack(pixels, packed, info, depth);
+        gh_free(packed);
+        packed = NULL;
+        code = pixels ? 0 : SPNG_EMEM;
+    }
+    if (code != 0) {
+        gh_free(packed);
+        return fail_spng(code, "decoding", e);
+    }
+    *out = pixels;
     return GH_OK;
 }
 
