@@ -278,7 +278,7 @@ gh_status gh_png_open(gh_png_writer **out, gh_buf *buf, const gh_png_layout *l, 
         *out = w;
     else
         gh_png_close(&w);
-    return code == 0 ? GH_OK : fail_spng(code, "encoding", e);
+    return code == 0 ? GH_OK : fail_spng(buf->failed ? SPNG_EMEM : code, "encoding", e);
 }
 
 /* Pixels into 1, 2 or 4 bits each, the first in the highest bits (PNG 1.2, section 2.3). Eight pixels of one
