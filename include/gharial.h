@@ -201,6 +201,14 @@ const void *gh_result_png(size_t *len, const gh_result *result);
 /* The whole result as one JSON object, the reply of POST /classify, /localize or /segment; `file` (NULL =
  * none) is added as "file". *out is the caller's: gh_string_free. GH_NOMEM. */
 GH_MUST_CHECK gh_status gh_result_to_json(char **out, const gh_result *result, const char *file, gh_err *e);
+/* The picture with its boxes, labels, landmarks and facts drawn on it: the upright picture at its full size,
+ * as "image/jpeg" or "image/png". `data` are the bytes that gave the result, which must have boxes (task
+ * "localize"). *out, of *out_len bytes, is the caller's: gh_bytes_free. GH_ARG: another task or type, or a
+ * picture too large for a JPEG; GH_NOMEM; and what gh_predictor_run says of bytes. */
+GH_MUST_CHECK gh_status gh_result_annotate(void **out, size_t *out_len, gh_result *result, const void *data,
+                                           size_t len, const char *type, gh_err *e);
+/* Frees it and sets *bytes to NULL; NULL is fine. */
+void gh_bytes_free(void **bytes);
 /* Frees it and sets *string to NULL; NULL is fine. */
 void gh_string_free(char **string);
 

@@ -6,6 +6,7 @@
 
 #include "base/status.h"
 #include "cli/options.h"
+#include "tasks/manifest.h"
 
 #include <jansson.h>
 
@@ -37,5 +38,8 @@ const char *gh_cli_models_dir(char *out, size_t size);
  * slash or ends in .onnx is a path, as is a model folder that no name matches. NULL: the default model of
  * task classify. *out is the caller's (gh_free). GH_NOTFOUND says what there is. */
 GH_MUST_CHECK gh_status gh_cli_model_path(char **out, const char *model, const gh_opt_list *dirs, gh_err *e);
+/* The same; NULL is the default model of that task. */
+GH_MUST_CHECK gh_status gh_cli_task_model_path(char **out, const char *model, gh_task task,
+                                               const gh_opt_list *dirs, gh_err *e);
 
 #endif

@@ -4,19 +4,21 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "cli/outdir.h"
 #include "tasks/preproc.h"
 #include "train/walk.h"
 
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
 #define MAX_PICTURE_BYTES ((size_t)256 << 20)
 
 typedef struct values {
-    const char *model;
+    const char *model, *task, *out;
     gh_opt_list models;
-    bool json, no_emotions;
+    bool json, no_emotions, annotate;
     int64_t top, limit, threads, max_side;
     double threshold, nms;
 } values;
@@ -24,6 +26,8 @@ typedef struct values {
 static const gh_option options[] = {
     {"model", GH_OPT_STRING, offsetof(values, model), "NAME",
      "name, folder or .onnx file (the default model); of boxes also a,b", 0, 0},
+    {"task", GH_OPT_STRING, offsetof(values, task), "TASK",
+     "its default model: classify (with --annotate localize) or localize", 0, 0},
     {"models", GH_OPT_LIST, offsetof(values, models), "DIR", "where names are looked up (models)", 0, 0},
     {"json", GH_OPT_FLAG, offsetof(values, json), .help = "one JSON object a line"},
     {"top", GH_OPT_INT, offsetof(values, top), "N", "labels a picture (5)", 1, 100000},
@@ -33,6 +37,9 @@ static const gh_option options[] = {
     {"max-side", GH_OPT_INT, offsetof(values, max_side), "N", "boxes: scale larger pictures to this (1280)",
      GH_LEAST_MAX_SIDE, GH_MOST_MAX_SIDE},
     {"no-emotions", GH_OPT_FLAG, offsetof(values, no_emotions), .help = "faces without their emotions"},
+    {"annotate", GH_OPT_FLAG, offsetof(values, annotate), .help = "boxes: draw them, as JPEG files in --out"},
+    {"out", GH_OPT_STRING, offsetof(values, out), "DIR", "folder for the drawn pictures, NAME.jpg each", 0,
+     0},
     {"threads", GH_OPT_INT, offsetof(values, threads), "N", "threads a picture (all cores)", 1, 1024},
     {0},
 };
@@ -41,9 +48,8 @@ static const gh_usage usage = {
     .command = "predict",
     .args = "FILE|DIR...",
     .about =
-        "Runs a model on pictures (JPEG, PNG, WebP; - is standard input) and prints one line for each. Of\n"
-        "folders every picture below is taken, in order. A picture that fails is reported and the run goes\n"
-        "on; the exit code is then 3.",
+        "Runs a model on pictures (JPEG, PNG, WebP; - is standard input; of folders all below) and prints a\n"
+        "line for each. A picture that fails is reported and the run goes on; the exit code is then 3.",
     .example = "gharial predict --model efficientnet-lite0 --top 3 cat.jpg holiday/",
     .options = options,
     .min_args = 1,
@@ -54,9 +60,19 @@ static const gh_usage usage = {
 typedef struct job {
     gh_predictor *predictor;
     gh_predict_options options;
+    gh_outdir *out; /* NULL: nothing is drawn */
     bool json;
     size_t done, failed;
+    bool cannot_write; /* some file of --out */
 } job;
+
+static volatile sig_atomic_t stop;
+
+static void on_signal(int sig)
+{
+    (void)sig;
+    stop = 1;
+}
 
 /* File names may hold anything; a line stays one line. */
 static void print_name(FILE *to, const char *name)
@@ -142,6 +158,19 @@ static void print_failure(const job *j, const char *file, const gh_err *e)
     fprintf(stderr, ": %s\n", e->text);
 }
 
+static gh_status draw(job *j, gh_result *r, const char *file, const gh_buf *bytes, gh_err *e)
+{
+    void *picture = NULL;
+    size_t len = 0;
+    if (!j->out)
+        return GH_OK;
+    GH_TRY(gh_result_annotate(&picture, &len, r, bytes->data, bytes->len, "image/jpeg", e));
+    gh_status status = gh_outdir_write(j->out, file, "jpg", picture, len, e);
+    j->cannot_write |= status != GH_OK && status != GH_ARG;
+    gh_bytes_free(&picture);
+    return status;
+}
+
 static void predict_file(job *j, const char *file)
 {
     gh_buf bytes = {0};
@@ -150,6 +179,8 @@ static void predict_file(job *j, const char *file)
     gh_status status = gh_file_read(&bytes, file, MAX_PICTURE_BYTES, &e);
     if (status == GH_OK)
         status = gh_predictor_run(&r, j->predictor, bytes.data, bytes.len, &j->options, &e);
+    if (status == GH_OK)
+        status = draw(j, r, file, &bytes, &e);
     if (status == GH_OK)
         status = print_result(j, r, file, &e);
     if (status != GH_OK)
@@ -165,14 +196,20 @@ static void predict_folder(job *j, const char *folder)
 {
     gh_paths paths = {0};
     gh_err e = {0};
+    size_t ours = 0; /* pictures in the folder of --out, of an earlier run */
     gh_status status = gh_walk_pictures(&paths, folder, &e);
     if (status != GH_OK) {
         print_failure(j, folder, &e);
         j->done++;
         j->failed++;
     }
-    for (size_t i = 0; i < paths.count && status == GH_OK; i++)
-        predict_file(j, paths.items[i]);
+    for (size_t i = 0; i < paths.count && status == GH_OK && !stop; i++)
+        if (j->out && gh_outdir_holds(j->out, paths.items[i]))
+            ours++;
+        else
+            predict_file(j, paths.items[i]);
+    if (ours)
+        fprintf(stderr, "gharial predict: %zu pictures in the folder of --out were left out\n", ours);
     if (paths.skipped)
         fprintf(stderr, "gharial predict: %zu files in %s have no picture's name\n", paths.skipped, folder);
     gh_paths_free(&paths);
@@ -190,6 +227,25 @@ static gh_status next_name(char name[PATH_MAX], const char **at, gh_err *e)
     return GH_OK;
 }
 
+/* The task whose default model is meant. */
+static gh_status find_task(gh_task *out, const values *v, gh_err *e)
+{
+    static const gh_task tasks[] = {GH_TASK_CLASSIFY, GH_TASK_LOCALIZE};
+    if (v->task && v->model)
+        return gh_fail(e, GH_ARG,
+                       "--task names a task's default model and --model a model; give one of them");
+    if (!v->task) {
+        *out = v->annotate ? GH_TASK_LOCALIZE : GH_TASK_CLASSIFY;
+        return GH_OK;
+    }
+    for (size_t i = 0; i < GH_COUNT(tasks); i++)
+        if (strcmp(v->task, gh_task_name(tasks[i])) == 0) {
+            *out = tasks[i];
+            return GH_OK;
+        }
+    return gh_fail(e, GH_ARG, "--task is \"%.40s\"; classify and localize are accepted", v->task);
+}
+
 static gh_status open_predictor(gh_predictor **out, const values *v, gh_err *e)
 {
     gh_predictor_options o;
@@ -200,12 +256,14 @@ static gh_status open_predictor(gh_predictor **out, const values *v, gh_err *e)
     o.selftest = 0; /* the server's affair; here it would double the time of one picture */
     o.model_dirs = v->models.items;
     o.model_dir_count = v->models.count;
-    gh_status status = GH_OK;
+    gh_task task = GH_TASK_CLASSIFY;
+    gh_status status = find_task(&task, v, e);
     do {
         char *path = NULL;
-        status = next_name(name, &at, e);
         if (status == GH_OK)
-            status = gh_cli_model_path(&path, v->model ? name : NULL, &v->models, e);
+            status = next_name(name, &at, e);
+        if (status == GH_OK)
+            status = gh_cli_task_model_path(&path, v->model ? name : NULL, task, &v->models, e);
         if (status == GH_OK)
             status = *out ? gh_predictor_add(*out, path, e) : gh_predictor_open(out, path, &o, e);
         gh_free(path);
@@ -213,6 +271,42 @@ static gh_status open_predictor(gh_predictor **out, const values *v, gh_err *e)
     if (status != GH_OK)
         gh_predictor_close(out);
     return status;
+}
+
+static gh_status check_out(const values *v, gh_err *e)
+{
+    if (v->annotate && !v->out)
+        return gh_fail(e, GH_ARG, "--annotate draws pictures; --out DIR, the folder for them, is missing");
+    if (v->out && !v->annotate)
+        return gh_fail(e, GH_ARG, "--out takes pictures, and there are none without --annotate");
+    return GH_OK;
+}
+
+/* Opens the folder of --out. A picture that is being written is finished when a signal comes. */
+static gh_status open_outdir(job *j, const values *v, gh_err *e)
+{
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART | (int)SA_RESETHAND};
+    const char *task = gh_predictor_task(j->predictor);
+    if (!v->out)
+        return GH_OK;
+    if (strcmp(task, "localize") != 0)
+        return gh_fail(e, GH_ARG, "--annotate draws boxes; the model %s is for the task %s",
+                       gh_predictor_name(j->predictor), task);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    return gh_outdir_open(&j->out, v->out, e);
+}
+
+static int finish(const job *j)
+{
+    int code = 0;
+    if (stop)
+        fprintf(stderr, "gharial predict: interrupted after %zu pictures\n", j->done);
+    else if (j->failed)
+        fprintf(stderr, "gharial predict: %zu of %zu pictures failed\n", j->failed, j->done);
+    if (j->failed)
+        code = gh_status_exit(j->cannot_write ? GH_IO : GH_FORMAT);
+    return gh_cli_flush("predict", stop ? gh_status_exit(GH_INTERRUPTED) : code);
 }
 
 int gh_cmd_predict(int argc, char **argv)
@@ -230,16 +324,17 @@ int gh_cmd_predict(int argc, char **argv)
     j.options.nms = v.nms;
     j.options.max_side = (int)v.max_side;
     j.options.no_emotions = v.no_emotions;
-    gh_status status = open_predictor(&j.predictor, &v, &e);
-    if (status != GH_OK)
-        return gh_cli_fail("predict", status, &e);
-    for (int i = 0; i < argc; i++)
-        if (gh_is_folder(argv[i]))
+    gh_status status = check_out(&v, &e);
+    if (status == GH_OK)
+        status = open_predictor(&j.predictor, &v, &e);
+    if (status == GH_OK)
+        status = open_outdir(&j, &v, &e);
+    for (int i = 0; i < argc && status == GH_OK && !stop; i++)
+        if (strcmp(argv[i], "-") != 0 && gh_is_folder(argv[i]))
             predict_folder(&j, argv[i]);
         else
             predict_file(&j, argv[i]);
     gh_predictor_close(&j.predictor);
-    if (j.failed)
-        fprintf(stderr, "gharial predict: %zu of %zu pictures failed\n", j.failed, j.done);
-    return gh_cli_flush("predict", j.failed ? gh_status_exit(GH_FORMAT) : 0);
+    gh_outdir_free(&j.out);
+    return status == GH_OK ? finish(&j) : gh_cli_fail("predict", status, &e);
 }

@@ -59,7 +59,7 @@ static const gh_option options[] = {
 static const gh_usage usage = {
     .command = "serve",
     .args = "",
-    .about = "Answers over HTTP: POST a picture to /classify; GET /openapi.json describes the rest.",
+    .about = "Answers over HTTP: POST a picture to /classify or /localize; GET /openapi.json describes the rest.",
     .example = "gharial serve --listen 127.0.0.1:8080 --models models",
     .options = options,
 };

@@ -60,7 +60,7 @@ static bool is_path(const char *model)
 }
 
 /* The names of all model folders, for a message. */
-static gh_status not_found(const char *model, char *const *folders, size_t count, gh_err *e)
+static gh_status not_found(const char *model, gh_task task, char *const *folders, size_t count, gh_err *e)
 {
     char names[300] = "none; 'make models' fetches the default ones";
     size_t len = 0;
@@ -70,13 +70,13 @@ static gh_status not_found(const char *model, char *const *folders, size_t count
             len += (size_t)snprintf(names + len, sizeof names - len, "%s%s", len ? ", " : "", name);
     }
     if (!model)
-        return gh_fail(e, GH_NOTFOUND, "no model is the default of task classify; --model names one of: %s",
-                       names);
+        return gh_fail(e, GH_NOTFOUND, "no model is the default of task %s; --model names one of: %s",
+                       gh_task_name(task), names);
     return gh_fail(e, GH_NOTFOUND, "there is no model '%.100s'; there are: %s", model, names);
 }
 
 /* True when the folder holds the model that is asked for: by its name, or the default one. */
-static bool is_wanted(const char *folder, const char *model)
+static bool is_wanted(const char *folder, const char *model, gh_task task)
 {
     const char *slash = strrchr(folder, '/');
     if (model)
@@ -85,12 +85,18 @@ static bool is_wanted(const char *folder, const char *model)
     gh_err ignored = {0};
     if (gh_manifest_read(&m, folder, &ignored) != GH_OK)
         return false;
-    bool wanted = m->is_default && m->task == GH_TASK_CLASSIFY && !m->internal;
+    bool wanted = m->is_default && m->task == task && !m->internal;
     gh_manifest_free(&m);
     return wanted;
 }
 
 gh_status gh_cli_model_path(char **out, const char *model, const gh_opt_list *dirs, gh_err *e)
+{
+    return gh_cli_task_model_path(out, model, GH_TASK_CLASSIFY, dirs, e);
+}
+
+gh_status gh_cli_task_model_path(char **out, const char *model, gh_task task, const gh_opt_list *dirs,
+                                 gh_err *e)
 {
     char fallback[PATH_MAX], **folders = NULL, *path = NULL;
     const char *one = gh_cli_models_dir(fallback, sizeof fallback);
@@ -103,14 +109,14 @@ gh_status gh_cli_model_path(char **out, const char *model, const gh_opt_list *di
         return status;
     const char *found = model && is_path(model) ? model : NULL;
     for (size_t i = 0; i < count && !found; i++)
-        if (is_wanted(folders[i], model))
+        if (is_wanted(folders[i], model, task))
             found = folders[i];
     if (!found && model && has_manifest(model))
         found = model;
     if (found)
         path = gh_strdup(found);
     if (!found)
-        status = not_found(model, folders, count, e);
+        status = not_found(model, task, folders, count, e);
     else if (!path)
         status = gh_fail(e, GH_NOMEM, "memory ran out at a path");
     gh_scan_free(&folders, count);

@@ -227,6 +227,9 @@ gh_status gh_annotate(gh_buf *out, gh_result *r, const uint8_t *data, size_t len
     gh_image_info info;
     gh_image *image = NULL;
     GH_TRY(gh_image_probe(&info, data, len, limits, e));
+    if (info.width != r->width || info.height != r->height)
+        return gh_fail(e, GH_ARG, "the picture has %d x %d pixels, that of the result %d x %d", info.width,
+                       info.height, r->width, r->height);
     GH_TRY(gh_image_decode(&image, data, len, &info, 0, 0, e));
     r->decode_ms += ms_since(&mark);
     gh_status status = gh_annotate_draw(image, r, e);

@@ -2,6 +2,7 @@
 #include "gharial.h"
 
 #include "base/mem.h"
+#include "tasks/annotate.h"
 #include "tasks/preproc.h"
 #include "tasks/run.h"
 
@@ -332,6 +333,37 @@ gh_status gh_result_to_json(char **out, const gh_result *result, const char *fil
     else
         gh_buf_free(&text);
     return status;
+}
+
+gh_status gh_result_annotate(void **out, size_t *out_len, gh_result *result, const void *data, size_t len,
+                             const char *type, gh_err *e)
+{
+    gh_buf file = {0};
+    bool png = type && strcmp(type, "image/png") == 0;
+    if (!png && (!type || strcmp(type, "image/jpeg") != 0))
+        return gh_fail(e, GH_ARG, "type is \"%.40s\"; image/jpeg and image/png are accepted",
+                       type ? type : "NULL");
+    if (result->task != GH_TASK_LOCALIZE)
+        return gh_fail(e, GH_ARG, "the result is of the task %s; boxes are drawn of localize",
+                       gh_task_name(result->task));
+    gh_image_limits limits = gh_image_limits_default();
+    const uint64_t pixels = (uint64_t)result->width * (uint64_t)result->height;
+    if (pixels > limits.max_pixels) /* then the run was told to take so many */
+        limits.max_pixels = pixels;
+    gh_status status = gh_annotate(&file, result, data, len, &limits, png ? GH_IMAGE_PNG : GH_IMAGE_JPEG, e);
+    if (status != GH_OK) {
+        gh_buf_free(&file);
+        return status;
+    }
+    *out = file.data;
+    *out_len = file.len;
+    return GH_OK;
+}
+
+void gh_bytes_free(void **bytes)
+{
+    gh_free(*bytes);
+    *bytes = NULL;
 }
 
 void gh_string_free(char **string)

@@ -15,6 +15,7 @@ static const struct {
     {"protocol", suite_protocol}, {"load", suite_load},         {"access", suite_access},
     {"api", suite_api},           {"commands", suite_commands}, {"example", suite_example},
     {"train", suite_train},       {"pipeline", suite_pipeline}, {"annotate", suite_annotate},
+    {"predict", suite_predict},
 };
 
 /* The first row runs only when it is named: it takes minutes. */

@@ -126,6 +126,25 @@ START_TEST(test_reply_is_the_contract)
 }
 END_TEST
 
+static void draws_its_boxes(void)
+{
+    void *file = NULL;
+    size_t len = 0;
+    gh_image_info info;
+    ck_assert_int_eq(gh_result_annotate(&file, &len, r, picture.data, picture.len, "image/gif", &e), GH_ARG);
+    ck_assert_msg(strstr(e.text, "\"image/gif\"") != NULL, "%s", e.text);
+    ck_assert_int_eq(gh_result_annotate(&file, &len, r, picture.data, 20, "image/png", &e), GH_FORMAT);
+    ck_assert_ptr_null(file);
+    ck_assert_int_eq(gh_result_annotate(&file, &len, r, picture.data, picture.len, "image/png", &e), GH_OK);
+    ck_assert_int_eq(gh_image_probe(&info, file, len, NULL, &e), GH_OK);
+    ck_assert(info.format == GH_IMAGE_PNG && info.width == 64 && info.height == 32);
+    draw(32, 64, 0, 0, 1);
+    gh_bytes_free(&file);
+    ck_assert_int_eq(gh_result_annotate(&file, &len, r, picture.data, picture.len, "image/jpeg", &e), GH_ARG);
+    ck_assert_msg(strstr(e.text, "32 x 64 pixels, that of the result 64 x 32") != NULL, "%s", e.text);
+    ck_assert_ptr_null(file);
+}
+
 START_TEST(test_public_interface)
 {
     gh_predictor *p = NULL;
@@ -142,6 +161,7 @@ START_TEST(test_public_interface)
     ck_assert_int_eq(box.x, 18);
     ck_assert_int_eq(box.landmark_count, 0);
     ck_assert_int_eq(gh_result_box(&box, r, 1), GH_ARG);
+    draws_its_boxes();
     gh_result_free(&r);
     o.max_side = 31;
     ck_assert_int_eq(gh_predictor_run(&r, p, picture.data, picture.len, &o, &e), GH_ARG);
