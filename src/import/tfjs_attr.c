@@ -122,7 +122,7 @@ gh_dtype gh_tfjs_type(const gh_tfjs_node *n, const char *name)
         gh_dtype type;
     } known[] = {{"DT_FLOAT", 1, GH_F32}, {"DT_HALF", 19, GH_F32},   {"DT_INT32", 3, GH_I64},
                  {"DT_INT64", 9, GH_I64}, {"DT_UINT8", 4, GH_I64},   {"DT_INT16", 5, GH_I64},
-                 {"DT_INT8", 6, GH_I64},  {"DT_UINT16", 17, GH_I64}, {"DT_BOOL", 10, GH_I64}};
+                 {"DT_INT8", 6, GH_I64},  {"DT_UINT16", 17, GH_I64}, {"DT_BOOL", 10, GH_BOOL}};
     const json_t *v = member(n, name, "type");
     const char *text = json_string_value(v);
     for (size_t i = 0; i < GH_COUNT(known); i++)

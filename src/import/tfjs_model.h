@@ -93,7 +93,7 @@ const char *gh_tfjs_text(const gh_tfjs_node *n, const char *name, char *text, si
 bool gh_tfjs_text_at(const gh_tfjs_node *n, const char *name, size_t i, char *text, size_t size);
 /* Numbers of a list, at most `max` of them; how many the file has. */
 size_t gh_tfjs_list(const gh_tfjs_node *n, const char *name, int64_t *out, size_t max);
-/* TensorFlow's type of an attribute in gharial's terms: float32, int64 for all whole numbers and booleans, or
+/* TensorFlow's type of an attribute in gharial's terms: float32, int64 for all whole numbers, GH_BOOL, or
  * GH_UNKNOWN. */
 gh_dtype gh_tfjs_type(const gh_tfjs_node *n, const char *name);
 /* False when the attribute is absent or its rank is not known or over GH_MAX_RANK. */
