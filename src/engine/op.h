@@ -56,6 +56,7 @@ typedef struct gh_prepare {
     unsigned want_blocked; /* bit i: input i is read blocked */
     bool out_blocked;
     const void *params;
+    bool strings;   /* the output is the inputs, all blocked, one after the other */
     size_t scratch; /* floats a thread */
     double macs;
     const char *kernel;

@@ -23,8 +23,12 @@ GH_MUST_CHECK gh_status gh_window(const gh_io *io, gh_conv_shape *s, int pads_en
                                   bool ceil_mode);
 /* GH_LIMIT when `floats` more of packed weights are not to be had. */
 GH_MUST_CHECK gh_status gh_prepare_room(const gh_prepare *p, size_t floats);
-/* Chooses the kernel of a convolution with constant weights and packs them for it into p->packed. */
-GH_MUST_CHECK gh_status gh_conv_pack(gh_prepare *p, const gh_conv_shape *s);
+/* Packs a convolution's constant weights into p->packed for the kernel, or for the best one when it is NULL.
+ */
+GH_MUST_CHECK gh_status gh_conv_pack(gh_prepare *p, const gh_conv_shape *s, const gh_conv_kernel *kernel);
+/* Answers for a convolution of this shape by the kernel that p->packed was packed for. */
+GH_MUST_CHECK gh_status gh_conv_accept(gh_prepare *p, const gh_conv_shape *s);
+GH_MUST_CHECK gh_status gh_conv_run_blocked(gh_exec *x);
 /* Runs fn(job, begin, end) over `units`, spread over the pool. */
 typedef void (*gh_range_fn)(const void *job, int begin, int end);
 void gh_exec_range(const gh_exec *x, int units, gh_range_fn fn, const void *job);

@@ -351,6 +351,7 @@ static gh_status emit(builder *b, uint32_t node, const gh_node *add, uint32_t re
                     .nin = n->ninputs + (add ? 1 : 0),
                     .nout = n->noutputs,
                     .macs = n->op->macs ? n->op->macs(&io) : 0,
+                    .strings = p.strings,
                     .inplace = add || (n->op->flags & GH_OP_INPLACE)};
     for (uint32_t i = 0; i < n->ninputs; i++)
         GH_TRY(add_input(b, n->inputs[i], wants_blocked(&p, i), step.packed != NULL && i > 0));

@@ -29,6 +29,7 @@ typedef struct gh_step {
     double macs;
     const char *kernel;
     bool inplace; /* the output may take the place of an input that ends here */
+    bool strings; /* the output is the inputs one after the other: they may be computed in their places */
 } gh_step;
 
 struct gh_plan {

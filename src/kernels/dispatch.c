@@ -52,7 +52,7 @@ const gh_conv_kernel *gh_conv_choose(const gh_kernels *k, const gh_conv_shape *s
     double least = 0;
     for (size_t i = 0; i < GH_COUNT(kernels); i++) {
         const gh_conv_kernel *kernel = kernels[i];
-        if (kernel->loss > most_loss || !kernel->accepts(s))
+        if (kernel->transposed || kernel->loss > most_loss || !kernel->accepts(s))
             continue;
         if (!kernel->cost && !best)
             return kernel;

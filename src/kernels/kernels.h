@@ -55,6 +55,8 @@ typedef struct gh_conv_kernel {
     const char *name;
     bool src_blocked; /* false: src is plain (first layer) */
     int loss; /* 0: only the order of sums differs from the definition; else m of Winograd's F(m x m) */
+    bool
+        transposed; /* input pixels give windows of output; weights [ic][oc][kh][kw], pt and pl are cut off */
     bool (*accepts)(const gh_conv_shape *s);
     double (*cost)(const gh_conv_shape *s); /* about the cycles on one thread, or NULL: where it accepts, the
                                                best */

@@ -83,6 +83,22 @@ static gh_status conv_run(gh_exec *x)
     return GH_OK;
 }
 
+gh_status gh_conv_accept(gh_prepare *p, const gh_conv_shape *s)
+{
+    const gh_conv_kernel *kernel = p->packed->kernel;
+    gh_conv_shape *params = gh_arena_alloc(p->arena, sizeof *params);
+    if (!params)
+        return gh_fail(p->io->e, GH_NOMEM, "no memory for a plan");
+    *params = *s;
+    p->params = params;
+    p->want_blocked = kernel->src_blocked ? 1u : 0u;
+    p->out_blocked = true;
+    p->scratch = kernel->scratch(s);
+    p->kernel = kernel->name;
+    p->accepted = true;
+    return GH_OK;
+}
+
 /* Blocked only with constant weights. The first plan's kernel is that of all further ones, whatever their
  * size: they share its packed weights. */
 static gh_status conv_prepare(gh_prepare *p)
@@ -94,23 +110,12 @@ static gh_status conv_prepare(gh_prepare *p)
     if (!gh_conv_choose(p->k, &s, 0) || !constants || io->in[0].data || io->in[0].shape.rank != 4)
         return GH_OK; /* a constant source stands in no layout but the plain one */
     if (!p->packed->weights)
-        GH_TRY(gh_conv_pack(p, &s));
-    const gh_conv_kernel *kernel = p->packed->kernel;
-    gh_conv_shape *params = gh_arena_alloc(p->arena, sizeof *params);
-    if (!params)
-        return gh_fail(io->e, GH_NOMEM, "no memory for a plan");
-    *params = s;
-    p->params = params;
-    p->want_blocked = kernel->src_blocked ? 1u : 0u;
-    p->out_blocked = true;
-    p->scratch = kernel->scratch(&s);
-    p->kernel = kernel->name;
-    p->accepted = true;
-    return GH_OK;
+        GH_TRY(gh_conv_pack(p, &s, NULL));
+    return gh_conv_accept(p, &s);
 }
 
 /* The residual, when the plan fused one, is the last input. */
-static gh_status conv_run_blocked(gh_exec *x)
+gh_status gh_conv_run_blocked(gh_exec *x)
 {
     conv_range r = {.kernel = x->packed->kernel, .scratch = x->scratch, .stride = x->scratch_stride};
     r.job.shape = *(const gh_conv_shape *)x->params;
@@ -124,7 +129,7 @@ static gh_status conv_run_blocked(gh_exec *x)
     return GH_OK;
 }
 
-static const gh_blocked conv_blocked = {conv_prepare, conv_run_blocked};
+static const gh_blocked conv_blocked = {conv_prepare, gh_conv_run_blocked};
 
 const gh_op gh_ops_conv[] = {
     {"Conv", "", 1, 0, GH_OP_FUSES, 2, 3, 1, conv_infer, conv_run, &conv_blocked, conv_macs},

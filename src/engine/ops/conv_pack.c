@@ -132,7 +132,7 @@ static gh_status pack_best(gh_prepare *p, const float *source, const gh_conv_sha
     }
 }
 
-gh_status gh_conv_pack(gh_prepare *p, const gh_conv_shape *s)
+gh_status gh_conv_pack(gh_prepare *p, const gh_conv_shape *s, const gh_conv_kernel *kernel)
 {
     const gh_tensor *w = &p->io->in[1];
     size_t count = gh_shape_span(&w->shape, 0, w->shape.rank);
@@ -145,7 +145,7 @@ gh_status gh_conv_pack(gh_prepare *p, const gh_conv_shape *s)
         memcpy(copy, w->data, count * sizeof(float));
         source = copy;
     }
-    gh_status status = pack_best(p, source, s);
+    gh_status status = kernel ? pack_for(p, kernel, source, s) : pack_best(p, source, s);
     gh_free(copy);
     return status;
 }

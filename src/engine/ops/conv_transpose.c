@@ -266,10 +266,18 @@ static gh_status prepare(gh_prepare *p)
 {
     gh_conv_shape s;
     const gh_io *io = p->io;
+    const gh_conv_kernel *kernel = p->k->conv_transpose;
     GH_TRY(shape_of(io, &s));
     size_t pixels = (size_t)s.ih * (size_t)s.iw, taps = (size_t)s.kh * (size_t)s.kw;
     bool constants = io->in[1].data && (!gh_has(io, 2) || io->in[2].data);
-    if (!constants || io->in[0].data || pixels == 0 || taps > MOST_PRODUCTS / pixels)
+    if (!constants || io->in[0].data || pixels == 0 || s.oh == 0 || s.ow == 0)
+        return GH_OK;
+    if (io->in[0].shape.rank == 4 && kernel->accepts(&s)) {
+        if (!p->packed->weights)
+            GH_TRY(gh_conv_pack(p, &s, kernel));
+        return gh_conv_accept(p, &s);
+    }
+    if (taps > MOST_PRODUCTS / pixels)
         return GH_OK;
     if (!p->packed->weights)
         GH_TRY(pack(p, &s));
@@ -303,6 +311,8 @@ static void packed_planes(void *arg, int begin, int end, int thread)
 
 static gh_status run_packed(gh_exec *x)
 {
+    if (x->packed->kernel)
+        return gh_conv_run_blocked(x);
     job j = {.x = x, .s = *(const gh_conv_shape *)x->params, .bias = x->packed->bias};
     gh_pool_for(x->pool, j.s.n * j.s.oc, packed_planes, &j);
     return GH_OK;

@@ -57,10 +57,12 @@ static gh_status concat_prepare(gh_prepare *p)
         return GH_OK;
     p->want_blocked = UINT32_MAX;
     p->out_blocked = p->accepted = true;
+    p->strings = io->in[0].shape.dims[0] == 1;
     p->kernel = "concat";
     return GH_OK;
 }
 
+/* Parts that the plan put in their places are there already. */
 static gh_status concat_run_blocked(gh_exec *x)
 {
     const gh_shape *out = &x->out[0].shape;
@@ -68,9 +70,12 @@ static gh_status concat_run_blocked(gh_exec *x)
     size_t n = (size_t)out->dims[0], row = gh_blocked_count(out, block) / n, at = 0;
     for (uint32_t i = 0; i < x->nin; i++) {
         size_t part = gh_blocked_count(&x->in[i].shape, block) / n;
-        for (size_t o = 0; part && o < n; o++)
-            memcpy((float *)x->out[0].data + o * row + at, (const float *)x->in[i].data + o * part,
-                   part * sizeof(float));
+        for (size_t o = 0; part && o < n; o++) {
+            float *dst = (float *)x->out[0].data + o * row + at;
+            const float *src = (const float *)x->in[i].data + o * part;
+            if (dst != src)
+                memcpy(dst, src, part * sizeof(float));
+        }
         at += part;
     }
     return GH_OK;
