@@ -50,7 +50,8 @@ static void add_cors(gh_exchange *x)
         return;
     gh_reply_header(&x->reply, "Access-Control-Allow-Origin", "%s", origin);
     gh_reply_header(&x->reply, "Access-Control-Expose-Headers",
-                    "X-Request-ID, Server-Timing, Retry-After, X-Model, X-Labels");
+                    "X-Request-ID, Server-Timing, Retry-After, X-Model, X-Labels, "
+                    "Inference-Header-Content-Length");
 }
 
 /* The reply stands: headers that every reply carries. */
@@ -81,7 +82,8 @@ static void answer_options(gh_exchange *x, const char *allow)
         return;
     gh_reply_header(r, "Access-Control-Allow-Methods", "%s", allow);
     gh_reply_header(r, "Access-Control-Allow-Headers",
-                    "Authorization, Content-Type, X-Request-ID, traceparent");
+                    "Authorization, Content-Type, X-Request-ID, traceparent, "
+                    "Inference-Header-Content-Length");
     gh_reply_header(r, "Access-Control-Max-Age", "%d", CORS_MAX_AGE_S);
 }
 

@@ -20,6 +20,7 @@ typedef enum gh_http_header {
     GH_H_CONTENT_TYPE,
     GH_H_CORS_METHOD,
     GH_H_EXPECT,
+    GH_H_INFERENCE_LENGTH,
     GH_H_ORIGIN,
     GH_H_REQUEST_ID,
     GH_H_TRACEPARENT,

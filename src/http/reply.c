@@ -17,6 +17,7 @@ const char *const gh_http_header_names[GH_H_COUNT] = {
     [GH_H_CONTENT_TYPE] = "Content-Type",
     [GH_H_CORS_METHOD] = "Access-Control-Request-Method",
     [GH_H_EXPECT] = "Expect",
+    [GH_H_INFERENCE_LENGTH] = "Inference-Header-Content-Length",
     [GH_H_ORIGIN] = "Origin",
     [GH_H_REQUEST_ID] = "X-Request-ID",
     [GH_H_TRACEPARENT] = "traceparent",

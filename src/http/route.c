@@ -17,6 +17,12 @@ const gh_route gh_routes[] = {
     {"GET", "/version", gh_h_version, GH_ROUTE_OPEN},
     {"GET", "/openapi.json", gh_h_openapi, 0},
     {"GET", "/metrics", gh_h_metrics, GH_ROUTE_QUIET},
+    {"GET", "/v2", gh_h_v2, 0},
+    {"GET", "/v2/health/live", gh_h_healthz, GH_ROUTE_OPEN | GH_ROUTE_QUIET},
+    {"GET", "/v2/health/ready", gh_h_readyz, GH_ROUTE_OPEN | GH_ROUTE_QUIET},
+    {"GET", "/v2/models/{name}", gh_h_v2_model, 0},
+    {"GET", "/v2/models/{name}/ready", gh_h_v2_model_ready, 0},
+    {"POST", "/v2/models/{name}/infer", gh_h_v2_infer, GH_ROUTE_WORK},
 };
 const size_t gh_nroutes = GH_COUNT(gh_routes);
 

@@ -43,5 +43,9 @@ void gh_h_readyz(gh_app *app, gh_http_request *req, gh_worker *w, gh_http_reply 
 void gh_h_version(gh_app *app, gh_http_request *req, gh_worker *w, gh_http_reply *reply);
 void gh_h_openapi(gh_app *app, gh_http_request *req, gh_worker *w, gh_http_reply *reply);
 void gh_h_metrics(gh_app *app, gh_http_request *req, gh_worker *w, gh_http_reply *reply);
+void gh_h_v2(gh_app *app, gh_http_request *req, gh_worker *w, gh_http_reply *reply);
+void gh_h_v2_model(gh_app *app, gh_http_request *req, gh_worker *w, gh_http_reply *reply);
+void gh_h_v2_model_ready(gh_app *app, gh_http_request *req, gh_worker *w, gh_http_reply *reply);
+void gh_h_v2_infer(gh_app *app, gh_http_request *req, gh_worker *w, gh_http_reply *reply);
 
 #endif

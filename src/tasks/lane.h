@@ -1,5 +1,5 @@
-/* What one thread needs to run networks: a session, scratch for pixels, and what a body gave. Only run.c and
- * pipeline.c include this. */
+/* What one thread needs to run networks: a session, scratch for pixels, and what a body gave. Only run.c,
+ * pipeline.c and raw.c include this. */
 #ifndef GH_TASKS_LANE_H
 #define GH_TASKS_LANE_H
 

@@ -71,6 +71,7 @@ Suite *suite_train(void);
 Suite *suite_pipeline(void);
 Suite *suite_annotate(void);
 Suite *suite_predict(void);
+Suite *suite_v2(void);
 /* Sends soak_requests requests and looks at the server's memory. */
 Suite *suite_soak(void);
 extern int soak_requests;
