@@ -323,6 +323,10 @@ void gh_plan_put(gh_plan **plan)
 gh_status gh_net_output_for(gh_tensor *out, gh_net *net, size_t i, const gh_shape *inputs, gh_err *e)
 {
     gh_plan *plan = NULL;
+    uint32_t from = gh_net_output(net, i)->producer;
+    if (from != GH_NONE && (net->graph->nodes[from].op->flags & GH_OP_COUNTED))
+        return gh_fail(e, GH_UNSUPPORTED, "the size of output \"%s\" depends on the data",
+                       gh_net_output(net, i)->name);
     GH_TRY(gh_plan_get(&plan, net, inputs, e));
     const gh_tensor *t = &plan->operands[plan->outputs[i]].t;
     *out = (gh_tensor){.type = t->type, .shape = t->shape};

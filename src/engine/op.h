@@ -74,6 +74,8 @@ enum {
     GH_OP_SHAPE = 4,       /* the result follows from shapes alone */
     GH_OP_FUSES = 8,       /* computes node->act in its epilogue */
     GH_OP_ACTIVATION = 16, /* is one: gh_act_of says which */
+    GH_OP_COUNTED = 64,    /* run lowers its output's dims to what it found; infer gives the largest shape.
+                              Only where the network ends: no step knows such a shape before a run */
     GH_OP_UNPACKED = 32,   /* prepare packs nothing, so elements that only one plan knows may decide */
 };
 

@@ -96,10 +96,31 @@ static gh_status check_size(builder *b, const gh_node *n, const gh_tensor *t)
     return GH_OK;
 }
 
+/* True for a value whose shape only a run tells. */
+static bool is_counted(const builder *b, uint32_t v)
+{
+    uint32_t from = v == GH_NONE ? GH_NONE : b->g->values[v].producer;
+    return from != GH_NONE && (b->g->nodes[from].op->flags & GH_OP_COUNTED) && !b->values[v].data;
+}
+
+static gh_status refuse_counted(builder *b, const gh_node *n)
+{
+    for (uint32_t i = 0; i < n->ninputs; i++)
+        if (is_counted(b, n->inputs[i])) {
+            const gh_node *from = &b->g->nodes[b->g->values[n->inputs[i]].producer];
+            return gh_fail(b->e, GH_UNSUPPORTED,
+                           "node \"%s\" (%s) reads what node \"%s\" (%s) finds, whose number depends on the "
+                           "data; gharial runs that one only where a network ends",
+                           n->name, n->type, from->name, from->type);
+        }
+    return GH_OK;
+}
+
 static gh_status infer_node(builder *b, const gh_node *n)
 {
     load_operands(b, n);
     gh_io io = io_of(b, n);
+    GH_TRY(refuse_counted(b, n));
     GH_TRY(n->op->infer(&io));
     for (uint32_t i = 0; i < n->noutputs; i++)
         GH_TRY(check_size(b, n, &b->out[i]));
@@ -390,6 +411,15 @@ static gh_status emit_node(builder *b, uint32_t i)
     return emit(b, i, NULL, GH_NONE);
 }
 
+/* The operand through which the step that gives counted value v tells its shape. */
+static uint32_t told_by_step(const builder *b, uint32_t v)
+{
+    uint32_t i = 0;
+    while (b->plan->operands[i].buffer != b->places[v].plain)
+        i++;
+    return i;
+}
+
 static gh_status emit_all(builder *b)
 {
     gh_graph *g = b->g;
@@ -403,6 +433,10 @@ static gh_status emit_all(builder *b)
         GH_TRY(emit_node(b, i));
     for (uint32_t i = 0; i < g->noutputs; i++) {
         GH_TRY(in_layout(b, g->outputs[i], false));
+        if (is_counted(b, g->outputs[i])) {
+            b->plan->outputs[i] = told_by_step(b, g->outputs[i]);
+            continue;
+        }
         b->plan->outputs[i] = b->plan->noperands;
         GH_TRY(add_input(b, g->outputs[i], false, false));
     }

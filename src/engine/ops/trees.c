@@ -131,7 +131,7 @@ static void softmax(float *scores, uint32_t n, bool zero)
         scores[c] /= sum;
 }
 
-static void transform(float *scores, uint32_t n, gh_tree_post post)
+void gh_trees_transform(float *scores, uint32_t n, gh_tree_post post)
 {
     for (uint32_t c = 0; c < n; c++) {
         if (post == GH_TREE_LOGISTIC)
@@ -153,7 +153,7 @@ static uint32_t score_margin(float *scores, const gh_flat_trees *t)
     scores[0] = sigmoid ? logistic(-s) : t->negative ? -s : 1 - s;
     scores[1] = sigmoid ? logistic(s) : s;
     if (t->post == GH_TREE_PROBIT)
-        transform(scores, 2, t->post);
+        gh_trees_transform(scores, 2, t->post);
     return yes;
 }
 
@@ -167,7 +167,7 @@ static uint32_t score_classes(float *scores, const gh_flat_trees *t)
         best = best_of(scores, t->targets);
     if (t->one_sided)
         best = scores[1] > (t->negative ? 0.0f : 0.5f);
-    transform(scores, t->targets, t->post);
+    gh_trees_transform(scores, t->targets, t->post);
     return best;
 }
 
@@ -180,7 +180,7 @@ static void score_row(const gh_flat_trees *t, const float *x, float *scores, int
     }
     add_base(scores, t);
     if (t->targets > 1 || t->post == GH_TREE_PROBIT)
-        transform(scores, t->targets, t->post);
+        gh_trees_transform(scores, t->targets, t->post);
 }
 
 /* ---- running ---- */

@@ -56,6 +56,10 @@ typedef struct gh_flat_trees {
     int64_t *labels; /* [targets] of a classifier */
 } gh_flat_trees;
 
+/* Attribute post_transform of any classifier or regressor. */
+GH_MUST_CHECK gh_status gh_trees_post(const gh_io *io, gh_tree_post *out);
+/* Makes the scores of one row what post_transform says. */
+void gh_trees_transform(float *scores, uint32_t n, gh_tree_post post);
 /* Number of classes or targets, from the attributes alone. */
 GH_MUST_CHECK gh_status gh_trees_targets(const gh_io *io, uint32_t *targets);
 /* Reads and checks every attribute: GH_FORMAT, GH_LIMIT, GH_UNSUPPORTED, GH_NOMEM. *out is one block for

@@ -378,17 +378,24 @@ static gh_status choice(const gh_io *io, int *out, const char *attr, const char 
     return gh_io_fail(io, GH_FORMAT, "attribute %s is '%.40s'", attr, text);
 }
 
+gh_status gh_trees_post(const gh_io *io, gh_tree_post *out)
+{
+    static const char *const posts[] = {"NONE", "SOFTMAX", "LOGISTIC", "SOFTMAX_ZERO", "PROBIT"};
+    int post = 0;
+    GH_TRY(choice(io, &post, "post_transform", posts, (int)GH_COUNT(posts)));
+    *out = (gh_tree_post)post;
+    return GH_OK;
+}
+
 static gh_status fill_rest(gh_flat_trees *t, const gh_io *io)
 {
     static const char *const sums[] = {"SUM", "AVERAGE", "MIN", "MAX"};
-    static const char *const posts[] = {"NONE", "SOFTMAX", "LOGISTIC", "SOFTMAX_ZERO", "PROBIT"};
     const gh_attr *labels = gh_node_attr(io->node, "classlabels_int64s");
-    int sum = 0, post = 0;
+    int sum = 0;
     if (!t->classifier)
         GH_TRY(choice(io, &sum, "aggregate_function", sums, (int)GH_COUNT(sums)));
-    GH_TRY(choice(io, &post, "post_transform", posts, (int)GH_COUNT(posts)));
+    GH_TRY(gh_trees_post(io, &t->post));
     t->sum = (gh_tree_sum)sum;
-    t->post = (gh_tree_post)post;
     for (uint32_t c = 0; c < t->targets; c++)
         t->labels[c] = t->classifier && labels && labels->count ? labels->ints[c] : c;
     return GH_OK;
