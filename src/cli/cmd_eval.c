@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/progress.h"
 #include "cli/eval_boxes.h"
+#include "cli/eval_masks.h"
 #include "tasks/jsontext.h"
 #include "tasks/preproc.h"
 #include "train/evaluate.h"
@@ -31,7 +32,7 @@ static const gh_option options[] = {
     {"strict", GH_OPT_FLAG, offsetof(values, strict), .help = "a picture that cannot be read is exit code 3"},
     {"json", GH_OPT_FLAG, offsetof(values, json), .help = "one JSON object"},
     {"threshold", GH_OPT_REAL, offsetof(values, threshold), "S",
-     "boxes: score at which right and wrong are counted (the model's)", 0, 1},
+     "boxes: score for right and wrong; masks: least confidence (the model's)", 0, 1},
     {"limit", GH_OPT_INT, offsetof(values, limit), "N", "boxes: the best of a picture and class (100)", 1,
      4096},
     {"nms", GH_OPT_REAL, offsetof(values, nms), "IOU", "boxes: overlap at which the weaker goes", 0, 1},
@@ -50,8 +51,10 @@ static const gh_usage usage = {
         "class. Layouts: DIR/<class>/*.jpg; DIR/{train,val,test}/<class>/*.jpg; labels.tsv (file, "
         "index, name);\n"
         "labels.csv (path, label[, split]). Of models and pipelines that find boxes the average precision\n"
-        "(COCO's): DIR with annotations.json and images/. Pictures that cannot be read are listed and left "
-        "out.",
+        "(COCO's): DIR with annotations.json and images/. Of models that segment IoU, pixel accuracy and "
+        "the\n"
+        "F1 of edges: DIR/images/NAME.jpg with DIR/masks/NAME.png (grey or indexed, value = class, 255 =\n"
+        "ignored) and classes.txt, or these in DIR/{train,val,test}. Unreadable pictures are listed.",
     .example = "gharial eval --model efficientnet-lite0 --data photos/",
     .options = options,
     .min_args = 0,
@@ -69,16 +72,16 @@ typedef struct report {
 } report;
 
 /* Which split to take; GH_SPLIT_NONE stands for all. */
-static gh_status choose_split(gh_split *out, const gh_dataset *d, const char *wanted, gh_err *e)
+static gh_status choose_split(gh_split *out, const size_t *per_split, const char *wanted, gh_err *e)
 {
-    gh_split split = d->per_split[GH_SPLIT_TEST]  ? GH_SPLIT_TEST
-                     : d->per_split[GH_SPLIT_VAL] ? GH_SPLIT_VAL
-                                                  : GH_SPLIT_NONE;
+    gh_split split = per_split[GH_SPLIT_TEST]  ? GH_SPLIT_TEST
+                     : per_split[GH_SPLIT_VAL] ? GH_SPLIT_VAL
+                                               : GH_SPLIT_NONE;
     if (wanted && strcmp(wanted, "all") == 0)
         split = GH_SPLIT_NONE;
     else if (wanted && (split = gh_split_of(wanted)) == GH_SPLIT_NONE)
         return gh_fail(e, GH_ARG, "--split is '%.40s'; it takes train, val, test or all", wanted);
-    if (split != GH_SPLIT_NONE && d->per_split[split] == 0)
+    if (split != GH_SPLIT_NONE && per_split[split] == 0)
         return gh_fail(e, GH_ARG, "the data has no pictures in split %s", gh_split_name(split));
     *out = split;
     return GH_OK;
@@ -208,7 +211,7 @@ static gh_status measure_classes(const values *v, gh_model *model, int *code, gh
     size_t count = 0;
     gh_status status = gh_dataset_open(&data, v->data, e);
     if (status == GH_OK)
-        status = choose_split(&r.split, data, v->split, e);
+        status = choose_split(&r.split, data->per_split, v->split, e);
     if (status == GH_OK && !(samples = select_samples(data, r.split, &count)))
         status = gh_fail(e, GH_NOMEM, "memory ran out at the list of pictures");
     gh_progress_start(&progress, "eval", count);
@@ -240,6 +243,38 @@ static gh_status measure_boxes(const values *v, gh_model *model, int *code, gh_e
     return gh_cli_eval_boxes(code, model, &boxes, e);
 }
 
+static gh_status measure_masks(const values *v, gh_model *model, int *code, gh_err *e)
+{
+    gh_maskset *set = NULL;
+    gh_split split = GH_SPLIT_NONE;
+    gh_status status = gh_maskset_open(&set, v->data, e);
+    if (status == GH_OK)
+        status = choose_split(&split, set->per_split, v->split, e);
+    if (status == GH_OK && split != GH_SPLIT_NONE)
+        gh_maskset_keep_part(set, split);
+    if (status == GH_OK) {
+        const gh_eval_masks masks = {.data = v->data,
+                                     .split = gh_split_name(split),
+                                     .set = set,
+                                     .json = v->json,
+                                     .strict = v->strict,
+                                     .threshold = v->threshold,
+                                     .threads = (int)v->threads};
+        status = gh_cli_eval_masks(code, model, &masks, e);
+    }
+    gh_maskset_free(&set);
+    return status;
+}
+
+typedef gh_status measure(const values *v, gh_model *model, int *code, gh_err *e);
+
+static measure *measure_of(gh_task task)
+{
+    return task == GH_TASK_LOCALIZE  ? measure_boxes
+           : task == GH_TASK_SEGMENT ? measure_masks
+                                     : measure_classes;
+}
+
 /* Everything after the options; *code is the exit code when it ran. */
 static gh_status run(const values *v, int *code, gh_err *e)
 {
@@ -249,8 +284,7 @@ static gh_status run(const values *v, int *code, gh_err *e)
     if (status == GH_OK)
         status = gh_model_open_among(&model, path, v->models.items, v->models.count, false, e);
     if (status == GH_OK)
-        status =
-            (model->manifest->task == GH_TASK_LOCALIZE ? measure_boxes : measure_classes)(v, model, code, e);
+        status = measure_of(model->manifest->task)(v, model, code, e);
     gh_model_put(&model);
     gh_free(path);
     return status;

@@ -216,6 +216,15 @@ gh_status gh_maskset_open(gh_maskset **out, const char *dir, gh_err *e)
     return status;
 }
 
+void gh_maskset_keep_part(gh_maskset *set, gh_split part)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < set->npictures; i++)
+        if (set->pictures[i].split == part)
+            set->pictures[n++] = set->pictures[i];
+    set->npictures = n;
+}
+
 void gh_maskset_free(gh_maskset **set)
 {
     if (!*set)

@@ -31,6 +31,8 @@ typedef struct gh_maskset {
 /* Pictures and masks are not opened. GH_NOTFOUND, GH_IO, GH_LIMIT; GH_FORMAT for classes.txt; GH_ARG when the
  * layout is another or no picture has a mask. */
 GH_MUST_CHECK gh_status gh_maskset_open(gh_maskset **out, const char *dir, gh_err *e);
+/* Keeps the pictures of one part alone. */
+void gh_maskset_keep_part(gh_maskset *set, gh_split part);
 void gh_maskset_free(gh_maskset **set);
 /* A class by this name counts nowhere. */
 bool gh_maskset_is_void(const char *name);
