@@ -12,7 +12,12 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { QUALITY = 92, ROWS = 8 };
+enum {
+    QUALITY = 92,
+    ROWS = 8,
+    CROWD =
+        12, /* objects beyond which bars get room only where they are large: whose they are is hard to see */
+};
 
 typedef struct board {
     gh_image *image;
@@ -44,8 +49,8 @@ static void draw_box(const board *b, const gh_object *o, gh_colour colour)
 
 static void draw_landmarks(const board *b, const gh_object *o, gh_colour colour)
 {
-    double radius = fmax(0.8, fmin(b->line * 1.1, o->w / 28.0));
-    for (int i = 0; o->w >= 16 && i < o->nlandmarks; i++) {
+    double radius = fmax(0.8, fmin(b->line * 1.1, o->w / 40.0));
+    for (int i = 0; o->w >= 24 && i < o->nlandmarks; i++) {
         double x = o->landmarks[i][0] + 0.5, y = o->landmarks[i][1] + 0.5;
         gh_draw_disc(b->image, x, y, radius * 1.45, (gh_colour){0, 0, 0, 130});
         gh_draw_disc(b->image, x, y, radius, colour);
@@ -64,46 +69,62 @@ static const gh_fact *first_fact(const gh_object *o)
     return o->nfacts ? &o->facts[0] : NULL;
 }
 
-/* What was recognised in the box; NULL: nothing, or the step's model rejects it. */
-static const char *recognised(const gh_object *o)
+typedef struct text {
+    char of[400];
+} text;
+
+static void append(text *t, const char *piece)
 {
-    const gh_fact *f = first_fact(o);
-    return f && f->best >= 0 ? f->labels[f->best] : NULL;
+    size_t at = strlen(t->of);
+    snprintf(t->of + at, sizeof t->of - at, "%s%.120s", at ? " · " : "", piece);
+}
+
+/* What the steps recognised in the box, but those whose model rejects it. */
+static text recognised(const gh_object *o)
+{
+    text t = {""};
+    for (int i = 0; i < o->nfacts; i++)
+        if (o->facts[i].best >= 0)
+            append(&t, o->facts[i].labels[o->facts[i].best]);
+    return t;
 }
 
 /* Text on a rounded plate of the class's colour. */
-static bool draw_chip(board *b, const gh_object *o, const char *text, double size, gh_colour colour)
+static bool draw_chip(board *b, const gh_object *o, const char *words, double size, gh_placing placing,
+                      gh_colour colour)
 {
     gh_rect at;
     double pad = round(fmax(2, size * 0.3)), high = round(size * 1.3);
-    if (!gh_place(&at, &b->places, b->r, o, gh_text_width(text, size) + 2 * pad, high, false))
+    if (!gh_place(&at, &b->places, b->r, o, gh_text_width(words, size) + 2 * pad, high, placing))
         return false;
     at.x = round(at.x);
     at.y = round(at.y);
     gh_draw_fill(b->image, at, size * 0.22, colour);
-    gh_draw_text(b->image, at.x + pad, at.y + round((high + size * GH_TEXT_CAP) / 2), text, size,
+    gh_draw_text(b->image, at.x + pad, at.y + round((high + size * GH_TEXT_CAP) / 2), words, size,
                  text_on(colour));
     return true;
 }
 
-/* The longest text that finds a place, of what was recognised with its score, the label alone, the score. */
+/* The longest text that finds a place: class and score with what was recognised, that alone, the score. In a
+ * crowd what would hide other objects comes last. */
 static void draw_label(board *b, const gh_object *o, gh_colour colour)
 {
-    const char *what = recognised(o);
-    char full[400], score[16];
-    double size = text_size(b, o);
+    const text what = recognised(o);
+    char score[16];
+    text full = {""};
+    double size = text_size(b, o), least = b->least_text;
     snprintf(score, sizeof score, "%.2f", (double)o->score);
-    if (what)
-        snprintf(full, sizeof full, "%.120s %s · %.120s", o->label, score, what);
-    else
-        snprintf(full, sizeof full, "%.120s %s", o->label, score);
-    bool crowd = o->w * 3 < gh_text_width(full, size);
-    if (!crowd && draw_chip(b, o, full, size, colour))
-        return;
-    if (what && draw_chip(b, o, what, size, colour))
-        return;
-    if (!draw_chip(b, o, score, size, colour))
-        (void)draw_chip(b, o, score, b->least_text, colour);
+    snprintf(full.of, sizeof full.of, "%.120s %s", o->label, score);
+    if (what.of[0])
+        append(&full, what.of);
+    bool room = o->w * 3 >= gh_text_width(full.of, size);
+    const char *middle = what.of[0] ? what.of : score;
+    (void)((room && draw_chip(b, o, full.of, size, GH_PLACE_CLEAR, colour)) ||
+           draw_chip(b, o, middle, size, GH_PLACE_CLEAR, colour) ||
+           draw_chip(b, o, middle, least, GH_PLACE_CLEAR, colour) ||
+           draw_chip(b, o, score, least, GH_PLACE_CLEAR, colour) ||
+           (room && draw_chip(b, o, full.of, size, GH_PLACE_LABEL, colour)) ||
+           draw_chip(b, o, score, least, GH_PLACE_LABEL, colour));
 }
 
 typedef struct rows {
@@ -141,7 +162,7 @@ static bool draw_bars(board *b, const gh_object *o, const gh_fact *f, size_t mos
     double pad = round(size * 0.5), row = round(size * 1.3), bar = round(size * 4);
     double w = 3 * pad + k.label_width + bar, h = 2 * pad + row * (double)k.count;
     gh_rect at;
-    if (!gh_place(&at, &b->places, b->r, o, w, h, true))
+    if (!gh_place(&at, &b->places, b->r, o, w, h, GH_PLACE_BARS))
         return false;
     at.x = round(at.x);
     at.y = round(at.y);
@@ -154,8 +175,8 @@ static bool draw_bars(board *b, const gh_object *o, const gh_fact *f, size_t mos
                      top ? colour : (gh_colour){235, 235, 238, 255});
         gh_rect track = {x, y + (row - thick) / 2, bar, thick};
         gh_draw_fill(b->image, track, thick / 2, (gh_colour){255, 255, 255, 45});
-        track.w = fmax(full, thick);
-        if (full > 0.25)
+        track.w = full;
+        if (full >= 0.5)
             gh_draw_fill(b->image, track, thick / 2, top ? colour : (gh_colour){215, 217, 222, 255});
     }
     return true;
@@ -168,7 +189,8 @@ static void draw_facts(board *b, const gh_object *o, gh_colour colour)
     const gh_fact *f = first_fact(o);
     if (!f || o->h < 4 * size)
         return;
-    if (o->h < 8 * size || !draw_bars(b, o, f, ROWS, size, colour))
+    bool all = o->h >= 8 * size && draw_bars(b, o, f, ROWS, size, colour);
+    if (!all && b->r->nobjects <= CROWD)
         (void)draw_bars(b, o, f, 3, size, colour);
 }
 

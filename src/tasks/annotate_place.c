@@ -4,10 +4,11 @@
 #include <math.h>
 #include <string.h>
 
-/* Share of its area that may lie on what is there: a label on labels; what stands beside a box on anything.
- */
-#define LABEL_COVERS  0.2
-#define BESIDE_COVERS 0.03
+/* Shares of its area that may lie on what is there. */
+static const struct {
+    double labels, objects;
+} most_covered[] = {
+    [GH_PLACE_LABEL] = {0.2, 1}, [GH_PLACE_CLEAR] = {0.04, 0.12}, [GH_PLACE_BARS] = {0.03, 0.03}};
 
 static double shared(const gh_rect *a, double x, double y, double w, double h)
 {
@@ -24,13 +25,13 @@ static double covered_labels(const gh_places *p, const gh_rect *at)
     return sum;
 }
 
-/* Area of the objects under it; its own counts half. */
+/* Area of the other objects under it. */
 static double covered_objects(const gh_result *r, const gh_object *own, const gh_rect *at)
 {
     double sum = 0;
     for (size_t i = 0; i < r->nobjects && i < GH_MOST_LABELS; i++) {
         const gh_object *o = &r->objects[i];
-        sum += shared(at, o->x, o->y, o->w, o->h) * (o == own ? 0.5 : 1);
+        sum += o == own ? 0 : shared(at, o->x, o->y, o->w, o->h);
     }
     return sum;
 }
@@ -64,20 +65,22 @@ static void beside_box(gh_rect out[CANDIDATES], const gh_object *o, double w, do
 }
 
 bool gh_place(gh_rect *out, gh_places *p, const gh_result *r, const gh_object *o, double w, double h,
-              bool beside)
+              gh_placing what)
 {
     gh_rect places[CANDIDATES];
     double best = INFINITY, area = w * h;
     if (w > p->width || h > p->height || p->count == (int)GH_COUNT(p->taken))
         return false;
-    (beside ? beside_box : across)(places, o, w, h);
+    (what == GH_PLACE_BARS ? beside_box : across)(places, o, w, h);
     for (int i = 0; i < CANDIDATES; i++) {
         gh_rect at = places[i];
         at.x = fmax(0, fmin(p->width - w, at.x));
         at.y = fmax(0, fmin(p->height - h, at.y));
-        double labels = covered_labels(p, &at), objects = covered_objects(r, o, &at);
-        double cost = 8 * labels + objects + 0.02 * i * area;
-        bool fits = beside ? labels + objects <= BESIDE_COVERS * area : labels <= LABEL_COVERS * area;
+        double own = shared(&at, o->x, o->y, o->w, o->h) / area;
+        double labels = covered_labels(p, &at) / area, objects = covered_objects(r, o, &at) / area;
+        double cost = 8 * labels + objects + own / 2 + 0.02 * i;
+        objects = what == GH_PLACE_BARS ? objects + own : fmin(1, objects);
+        bool fits = labels <= most_covered[what].labels && objects <= most_covered[what].objects;
         if (fits && cost < best) {
             best = cost;
             *out = at;

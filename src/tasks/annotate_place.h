@@ -14,11 +14,16 @@ typedef struct gh_places {
     int count;
 } gh_places;
 
-/* Finds the best of a few places for w * h pixels around the box (`beside`: first to its right and left, else
- * first above and below), shifted into the picture. False when it fits nowhere: a label may hide a fifth of
- * itself behind what is placed already, and what stands beside a box hides nearly nothing, no object either.
- * The place that is found counts as taken. */
+/* What is placed. A label first looks for room above and below its box, bars to its right and left. */
+typedef enum gh_placing {
+    GH_PLACE_LABEL, /* a fifth of it may lie on labels, all of it on objects */
+    GH_PLACE_CLEAR, /* nearly nothing of it on labels, an eighth on other objects */
+    GH_PLACE_BARS,  /* nearly nothing of it on labels or objects */
+} gh_placing;
+
+/* Finds the best of a few places for w * h pixels around the box, shifted into the picture, and takes it.
+ * False when it fits nowhere. */
 bool gh_place(gh_rect *out, gh_places *p, const gh_result *r, const gh_object *o, double w, double h,
-              bool beside);
+              gh_placing what);
 
 #endif
