@@ -1,9 +1,11 @@
 /* gharial import as a command: exit codes, and nothing left behind when it fails. */
 #include "unit/checkpoint.h"
 #include "unit/suites.h"
+#include "unit/tfjs_file.h"
 
 #include "base/file.h"
 #include "cli/cli.h"
+#include "engine/onnx.h"
 
 #include <dirent.h>
 #include <limits.h>
@@ -105,6 +107,63 @@ START_TEST(test_bad_checkpoints)
 }
 END_TEST
 
+static void write_in(const char *name, const void *data, size_t len)
+{
+    char path[PATH_MAX];
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    ck_assert_int_eq(gh_file_write(path, data, len, NULL), GH_OK);
+}
+
+/* The first input's and output's names of what was written. */
+static void check_ends(const char *input, const char *output)
+{
+    gh_graph *g = NULL;
+    gh_err e = {0};
+    ck_assert_msg(gh_onnx_read(&g, out, &e) == GH_OK, "%s", e.text);
+    ck_assert_str_eq(g->values[g->inputs[0]].name, input);
+    ck_assert_str_eq(g->values[g->outputs[0]].name, output);
+    gh_graph_free(&g);
+    ck_assert_int_eq(unlink(out), 0);
+}
+
+/* A TensorFlow.js model: the shard lies beside the topology; the ends may be named by options or by the
+ * manifest. */
+START_TEST(test_tfjs)
+{
+    const float two = 2;
+    gh_buf b = {0};
+    tj_model(&b,
+             "x Placeholder dtype=DT_FLOAT shape=1x2x2x3\n"
+             "n/a Mul x two\n"
+             "n/b Relu n/a\n"
+             "c Mystery n/b\n",
+             "two float32 -\n", false);
+    put(&b);
+    ck_assert_int_eq(IMPORT("--from", "tfjs", "--cut", "n/b", "--out", out, file), 1); /* no shard */
+    write_in("w", &two, 3);
+    ck_assert_int_eq(IMPORT("--from", "tfjs", "--cut", "n/b", "--out", out, file), 3);
+    write_in("w", &two, sizeof two);
+    ck_assert_int_eq(IMPORT("--from", "tfjs", "--out", out, file), 4); /* Mystery */
+    ck_assert_int_eq(IMPORT("--from", "tfjs", "--cut", "d", "--out", out, file), 1);
+    ck_assert_int_eq(IMPORT("--from", "tfjs", "--cut", "n/b", "--inputs", "n/a", "--out", out, file), 2);
+    ck_assert_int_eq(count_files(), 2);
+    ck_assert_int_eq(IMPORT("--from", "tfjs", "--cut", "n/b", "--out", out, file), 0);
+    check_ends("x", "n/b");
+    ck_assert_int_eq(IMPORT("--from", "tfjs", "--cut", "n/b", "--inputs", "n/a=1x2x2x3", "--out", out, file),
+                     0);
+    check_ends("n/a", "n/b");
+    b.len = 0;
+    tj_text(&b, "{'name':'m','version':'1','task':'embed','output':'features','input':{'width':2,'height':2,"
+                "'mean':0,'scale':1,'fit':'stretch'},'source':{'format':'tfjs','cut':'n/a'}}");
+    write_in("model.json", b.data, b.len);
+    ck_assert_int_eq(IMPORT("--model", dir, file), 0);
+    check_ends("x", "n/a");
+    ck_assert_int_eq(IMPORT("--model", dir, "--cut", "n/b", file), 0);
+    check_ends("x", "n/b");
+    gh_buf_free(&b);
+}
+END_TEST
+
 Suite *gh_suite_cmd_import(void)
 {
     Suite *s = suite_create("cmd_import");
@@ -112,6 +171,7 @@ Suite *gh_suite_cmd_import(void)
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, test_wrong_usage);
     tcase_add_test(t, test_bad_checkpoints);
+    tcase_add_test(t, test_tfjs);
     suite_add_tcase(s, t);
     return s;
 }

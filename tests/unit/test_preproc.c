@@ -199,6 +199,43 @@ START_TEST(test_letterbox_is_centred_on_the_mean)
 }
 END_TEST
 
+/* Without antialiasing the floats go straight to the network: as the rounded pixels, but not rounded, and
+ * with the very mean around them. */
+START_TEST(test_plain_filter_is_not_rounded)
+{
+    gh_manifest_input in = {.width = 40,
+                            .height = 40,
+                            .order = GH_ORDER_BGR,
+                            .mean = {100.3f, 120, 140},
+                            .scale = {0.5f, 0.25f, 2},
+                            .fit = GH_FIT_LETTERBOX,
+                            .filter = GH_FILTER_BILINEAR_PLAIN};
+    gh_image *image = gh_test_picture(100, 50);
+    gh_placement p = gh_preproc_place(&in, 100, 50);
+    uint8_t *pixels = gh_alloc(40 * 40 * 3);
+    gh_tensor rounded = {GH_F32, gh_shape_of(4, (int64_t[]){1, 3, 40, 40}),
+                         gh_alloc_aligned(3 * 40 * 40 * 4)};
+    ck_assert_int_eq(gh_preproc_pixels(pixels, image, &in, &p, NULL), GH_OK);
+    gh_preproc_normalise(&rounded, pixels, &in);
+    float *got = run(image, &in), *near = rounded.data;
+    size_t fractions = 0;
+    for (int at = 0; at < 3 * 40 * 40; at++) {
+        int c = at / 1600, y = at / 40 % 40;
+        float level = got[at] / in.scale[c] + in.mean[c];
+        if (y < 10 || y >= 30)
+            ck_assert(got[at] == 0);
+        else
+            ck_assert(fabsf(got[at] - near[at]) <= 0.503f * in.scale[c]);
+        fractions += y >= 10 && y < 30 && fabsf(level - roundf(level)) > 0.1f;
+    }
+    ck_assert_uint_gt(fractions, 1000);
+    gh_free(got);
+    gh_free(near);
+    gh_free(pixels);
+    gh_image_free(&image);
+}
+END_TEST
+
 /* A picture decoded at half its size gives the same box. */
 START_TEST(test_box_follows_a_scaled_decode)
 {
@@ -232,6 +269,7 @@ Suite *gh_suite_preproc(void)
     tcase_add_test(t, test_one_step_is_two_steps);
     tcase_add_test(t, test_normalisation_and_order);
     tcase_add_test(t, test_letterbox_is_centred_on_the_mean);
+    tcase_add_test(t, test_plain_filter_is_not_rounded);
     tcase_add_test(t, test_box_follows_a_scaled_decode);
     suite_add_tcase(s, t);
     return s;

@@ -85,6 +85,35 @@ START_TEST(test_plain_filter)
 }
 END_TEST
 
+/* The same filter to floats: exact but for single precision, normalised, in planes with room beside them. */
+START_TEST(test_planes_are_not_rounded)
+{
+    static const int sizes[][2] = {{9, 6}, {80, 54}, {1, 1}, {40, 27}, {3, 100}};
+    enum { BESIDE = 5, MOST = (80 + BESIDE) * 100 };
+    gh_image *src = gh_test_picture(40, 27);
+    gh_rect boxes[] = {whole(src), {5, 3, 20, 11}, {39, 26, 1, 1}};
+    float *got = gh_alloc(3 * MOST * sizeof *got);
+    for (size_t i = 0; i < GH_COUNT(boxes) * GH_COUNT(sizes); i++) {
+        gh_rect box = boxes[i / GH_COUNT(sizes)];
+        int w = sizes[i % GH_COUNT(sizes)][0], h = sizes[i % GH_COUNT(sizes)][1];
+        const gh_planes dst = {
+            {got, got + MOST, got + 2 * MOST}, (size_t)w + BESIDE, {1, 2, 3}, {1, 0.5f, -2}};
+        for (int at = 0; at < 3 * MOST; at++)
+            got[at] = 777;
+        ck_assert(gh_resize_planes(&dst, w, h, src, box, NULL) == GH_OK);
+        for (int at = 0; at < (w + BESIDE) * h * 3; at++) {
+            int c = at % 3, x = at / 3 % (w + BESIDE), y = at / 3 / (w + BESIDE);
+            double v = (double)got[c * MOST + y * (w + BESIDE) + x];
+            double want =
+                x < w ? (plain_reference(src, box, w, h, x, y, c) - dst.mean[c]) * dst.scale[c] : 777;
+            ck_assert_double_le(fabs(v - want), 1e-3);
+        }
+    }
+    gh_free(got);
+    gh_image_free(&src);
+}
+END_TEST
+
 START_TEST(test_same_size_is_a_copy)
 {
     gh_image *src = gh_test_picture(17, 5);
@@ -175,6 +204,8 @@ START_TEST(test_wrong_arguments)
     ck_assert_int_eq(gh_resize(got, 0, 2, src, whole(src), GH_FILTER_BICUBIC, NULL), GH_ARG);
     ck_assert_int_eq(gh_resize(got, 2, -1, src, whole(src), GH_FILTER_BICUBIC, NULL), GH_ARG);
     ck_assert_int_eq(gh_resize(got, 2, 2, src, whole(src), (gh_filter)9, NULL), GH_ARG);
+    ck_assert_int_eq(gh_resize_planes(&(gh_planes){.stride = 2}, 0, 2, src, whole(src), NULL), GH_ARG);
+    ck_assert_int_eq(gh_resize_planes(&(gh_planes){.stride = 2}, 2, 2, src, boxes[0], NULL), GH_ARG);
     for (size_t i = 0; i < sizeof got; i++)
         ck_assert_int_eq(got[i], 0);
     gh_image_free(&src);
@@ -223,6 +254,7 @@ Suite *gh_suite_resize(void)
     tcase_set_timeout(t, 60);
     tcase_add_test(t, test_same_as_pillow);
     tcase_add_test(t, test_plain_filter);
+    tcase_add_test(t, test_planes_are_not_rounded);
     tcase_add_test(t, test_same_size_is_a_copy);
     tcase_add_test(t, test_flat_stays_flat);
     tcase_add_test(t, test_strips);
