@@ -111,7 +111,7 @@ $(BUILD)/gharial: $(call obj,$(APPSRC)) $(BUILD)/libgharial.a
 # ---- tests: one Check program each for tests/unit with tests/kernels, tests/onnx and tests/e2e ----
 APPTEST := $(filter-out src/cli/main.c,$(APPSRC))
 UNIT    := $(sort $(wildcard tests/unit/*.c tests/kernels/*.c))
-ONNX    := $(sort $(wildcard tests/onnx/*.c)) tests/unit/random_net.c tests/unit/arch_case.c tests/unit/checkpoint.c
+ONNX    := $(sort $(wildcard tests/onnx/*.c)) $(sort $(wildcard tests/unit/random_*.c)) tests/unit/arch_case.c tests/unit/checkpoint.c
 E2E     := $(sort $(wildcard tests/e2e/*.c))
 CHECKS  := $(if $(ONNX),$(BUILD)/onnx) $(if $(E2E),$(BUILD)/e2e) $(BUILD)/unit
 

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "onnx/case.h"
 #include "onnx/random.h"
+#include "unit/random_net.h"
 
 #include <check.h>
 #include <dirent.h>
@@ -184,9 +185,11 @@ int main(int argc, char **argv)
         return write_expected();
     if (argc == 3 && strcmp(argv[1], "--archs") == 0)
         return or_write_archs(argv[2]) ? EXIT_SUCCESS : EXIT_FAILURE;
-    if (argc == 5 && strcmp(argv[1], "--random") == 0)
-        return or_write(argv[2], strtoull(argv[4], NULL, 10), strtoull(argv[3], NULL, 10)) ? EXIT_SUCCESS
-                                                                                           : EXIT_FAILURE;
+    bool wide = argc == 5 && strcmp(argv[1], "--wide") == 0;
+    if (wide || (argc == 5 && strcmp(argv[1], "--random") == 0)) {
+        uint64_t count = strtoull(argv[3], NULL, 10), first = strtoull(argv[4], NULL, 10);
+        return or_write(argv[2], first, count, wide ? RN_WIDE : 0) ? EXIT_SUCCESS : EXIT_FAILURE;
+    }
     for (int i = 1; i < argc; i++) {
         outcome_of(text, sizeof text, argv[i]);
         printf("%s %s\n", argv[i], text);

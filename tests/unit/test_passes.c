@@ -18,6 +18,7 @@ static void open_seed(nt_run *r, uint64_t seed, unsigned flags, unsigned passes)
     gh_err e;
     gh_graph *g = rn_build(seed, flags);
     ck_assert_ptr_nonnull(g);
+    ck_assert_uint_le(flags & RN_WIDE ? g->nnodes : 0, RN_WIDE_NODES);
     gh_status status = nt_open(r, &g, passes, NULL, NULL, &e);
     ck_assert_msg(status == GH_OK, "seed %u, passes %u: %s", (unsigned)seed, passes, e.text);
 }
@@ -25,7 +26,7 @@ static void open_seed(nt_run *r, uint64_t seed, unsigned flags, unsigned passes)
 START_TEST(test_random_networks_with_every_choice_of_passes)
 {
     for (uint64_t seed = (uint64_t)_i * 40; seed < (uint64_t)_i * 40 + 40; seed++) {
-        unsigned flags = seed % 3 ? 0 : RN_ODD_OUTPUTS;
+        unsigned flags = _i % 2 ? RN_WIDE : seed % 3 ? 0 : RN_ODD_OUTPUTS;
         nt_run plain, r;
         open_seed(&plain, seed, flags, 0);
         nt_run_seeded(&plain, seed);

@@ -113,7 +113,7 @@ static void combine(gh_exec *x, gh_binary_row row, const gh_tensor *a, const gh_
 /* The input whose memory is the output's, which must be read first; 0 when there is none. */
 static uint32_t first_of(const gh_exec *x)
 {
-    for (uint32_t i = 2; i < x->nin; i++)
+    for (uint32_t i = 1; i < x->nin; i++)
         if (x->in[i].data == x->out[0].data)
             return i;
     return 0;
