@@ -66,14 +66,20 @@ void gh_image_free(gh_image **image);
 /* Encoders append to a buffer of the caller's; used by replies and tests. */
 GH_MUST_CHECK gh_status gh_png_encode_rgb(gh_buf *out, const uint8_t *pixels, int width, int height,
                                           gh_err *e);
-/* A PNG row by row: an 8-bit grey or palette picture, RGB or RGBA. */
-typedef enum gh_png_colour { GH_PNG_GREY, GH_PNG_PALETTE, GH_PNG_RGB, GH_PNG_RGBA } gh_png_colour;
+/* A PNG row by row: 8-bit grey of few levels in areas, or of many; a palette picture; RGB or RGBA. */
+typedef enum gh_png_colour {
+    GH_PNG_GREY,
+    GH_PNG_SMOOTH,
+    GH_PNG_PALETTE,
+    GH_PNG_RGB,
+    GH_PNG_RGBA
+} gh_png_colour;
 
 typedef struct gh_png_layout {
     int width, height;
     gh_png_colour colour;
-    const uint8_t (
-        *palette)[3]; /* RGB, 1 to 256 of them: so many as fit decide the bits a pixel, 1, 2, 4 or 8 */
+    /* RGB, 1 to 256 of them: so many as there are decide the bits a pixel, 1, 2, 4 or 8 */
+    const uint8_t (*palette)[3];
     int ncolours;
 } gh_png_layout;
 

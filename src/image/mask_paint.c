@@ -14,7 +14,7 @@ static const struct output {
     bool soft, picture;
 } outputs[GH_MASK_OUTPUTS] = {
     [GH_MASK_PALETTE] = {GH_PNG_PALETTE, 1, false, false}, [GH_MASK_INDEX] = {GH_PNG_GREY, 1, false, false},
-    [GH_MASK_SOFT] = {GH_PNG_GREY, 1, true, false},        [GH_MASK_CUTOUT] = {GH_PNG_RGBA, 4, true, true},
+    [GH_MASK_SOFT] = {GH_PNG_SMOOTH, 1, true, false},      [GH_MASK_CUTOUT] = {GH_PNG_RGBA, 4, true, true},
     [GH_MASK_OVERLAY] = {GH_PNG_RGB, 3, false, true},
 };
 

@@ -5,12 +5,12 @@
 
 #include "base/mem.h"
 #include "image/resize_parts.h"
+#include "kernels/kernels.h"
 
 #include <math.h>
 #include <string.h>
 
-/* 8 bits of sample and 2 of headroom for the negative lobes leave 22 bits of weight in an int32 sum. */
-enum { WEIGHT_BITS = 32 - 8 - 2, CHANNELS = 3 };
+enum { WEIGHT_BITS = GH_RESAMPLE_BITS, CHANNELS = 3 };
 
 /* Bounds on a kernel's width and on all weights of one pass (64 MB). Up to this width the rounding of the
  * weights cannot carry a sum out of 32 bits; no picture of a real camera comes near. */
@@ -18,12 +18,7 @@ enum { MAX_COUNT = 1 << 22, MAX_WEIGHTS = 1 << 24 };
 
 enum { STRIP_BYTES = 8 << 20 };
 
-/* Output sample i is the weighted sum of source samples first[i] .. first[i] + count[i] - 1. */
-typedef struct taps {
-    int *first, *count;
-    int32_t *weight; /* size rows of `most` weights */
-    int size, most;
-} taps;
+typedef gh_resample_taps taps;
 
 static double triangle(double x)
 {
@@ -116,78 +111,6 @@ static gh_status make_taps(taps *t, const struct kernel *k, int source, float fr
     return GH_OK;
 }
 
-static uint8_t to_byte(int32_t sum)
-{
-    int32_t v = sum >> WEIGHT_BITS;
-    return (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v);
-}
-
-/* Two rows at a time: six independent sums keep the multiplier busy, and each weight is loaded once for both.
- */
-static void across_pair(uint8_t *dst, size_t dst_stride, const uint8_t *src, size_t src_stride, const taps *t)
-{
-    for (int i = 0; i < t->size; i++, dst += CHANNELS) {
-        const uint8_t *s = src + (size_t)t->first[i] * CHANNELS, *z = s + src_stride;
-        const int32_t *w = t->weight + (size_t)i * (size_t)t->most, *end = w + t->count[i];
-        int32_t half = 1 << (WEIGHT_BITS - 1);
-        int32_t r0 = half, g0 = half, b0 = half, r1 = half, g1 = half, b1 = half;
-        for (; w < end; w++, s += CHANNELS, z += CHANNELS) {
-            int32_t k = *w;
-            r0 += s[0] * k;
-            g0 += s[1] * k;
-            b0 += s[2] * k;
-            r1 += z[0] * k;
-            g1 += z[1] * k;
-            b1 += z[2] * k;
-        }
-        uint8_t *d = dst + dst_stride;
-        dst[0] = to_byte(r0);
-        dst[1] = to_byte(g0);
-        dst[2] = to_byte(b0);
-        d[0] = to_byte(r1);
-        d[1] = to_byte(g1);
-        d[2] = to_byte(b1);
-    }
-}
-
-static void across(uint8_t *dst, size_t dst_stride, const uint8_t *src, size_t src_stride, int rows,
-                   const taps *t)
-{
-    int y = 0;
-    for (; y + 2 <= rows; y += 2)
-        across_pair(dst + (size_t)y * dst_stride, dst_stride, src + (size_t)y * src_stride, src_stride, t);
-    if (y < rows) /* the last of an odd number, as a pair with itself */
-        across_pair(dst + (size_t)y * dst_stride, 0, src + (size_t)y * src_stride, 0, t);
-}
-
-/* LANES columns at a time, so that the sums stay in registers and compilers see a loop of fixed length. */
-enum { LANES = 16 };
-
-static void down_lanes(uint8_t *dst, const uint8_t *src, size_t stride, const int32_t *w, int count)
-{
-    int32_t sum[LANES];
-    for (int i = 0; i < LANES; i++)
-        sum[i] = 1 << (WEIGHT_BITS - 1);
-    for (int j = 0; j < count; j++, src += stride)
-        for (int i = 0; i < LANES; i++)
-            sum[i] += src[i] * w[j];
-    for (int i = 0; i < LANES; i++)
-        dst[i] = to_byte(sum[i]);
-}
-
-static void down(uint8_t *dst, const uint8_t *src, size_t stride, const int32_t *w, int count)
-{
-    size_t x = 0;
-    for (; x + LANES <= stride; x += LANES)
-        down_lanes(dst + x, src + x, stride, w, count);
-    for (; x < stride; x++) {
-        int32_t sum = 1 << (WEIGHT_BITS - 1);
-        for (int j = 0; j < count; j++)
-            sum += src[x + (size_t)j * stride] * w[j];
-        dst[x] = to_byte(sum);
-    }
-}
-
 /* A strip of output columns [from, from + n): the rows that the second pass needs, resampled across, then
  * each output row from them. `rows` has room for these. */
 static void resample_strip(uint8_t *dst, uint8_t *rows, const gh_image *src, const taps *all, int from, int n,
@@ -197,11 +120,12 @@ static void resample_strip(uint8_t *dst, uint8_t *rows, const gh_image *src, con
               all->most};
     size_t stride = (size_t)src->width * CHANNELS, strip = (size_t)n * CHANNELS;
     int top = v->first[0], bottom = v->first[v->size - 1] + v->count[v->size - 1];
-    across(rows, strip, src->pixels + (size_t)top * stride, stride, bottom - top, &h);
+    const gh_kernels *k = gh_kernels_get();
+    k->resample_across(rows, strip, src->pixels + (size_t)top * stride, stride, src->width, bottom - top, &h);
     for (int y = 0; y < v->size; y++)
-        down(dst + ((size_t)y * (size_t)all->size + (size_t)from) * CHANNELS,
-             rows + (size_t)(v->first[y] - top) * strip, strip, v->weight + (size_t)y * (size_t)v->most,
-             v->count[y]);
+        k->resample_down(dst + ((size_t)y * (size_t)all->size + (size_t)from) * CHANNELS,
+                         rows + (size_t)(v->first[y] - top) * strip, strip, strip,
+                         v->weight + (size_t)y * (size_t)v->most, v->count[y]);
 }
 
 /* Strips bound the memory between the passes: going across first would need 1.2 GB to turn 1 x 20,000 pixels

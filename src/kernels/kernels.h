@@ -103,6 +103,16 @@ typedef struct gh_resize_job {
     float *dst;
 } gh_resize_job;
 
+/* Resampling of bytes in fixed point: sample i is the sum of samples first[i] .. first[i] + count[i] - 1,
+ * each times its weight, plus a half, shifted right by GH_RESAMPLE_BITS and kept within 0..255. */
+enum { GH_RESAMPLE_BITS = 32 - 8 - 2 }; /* 8 bits of sample, 2 of headroom for negative lobes */
+
+typedef struct gh_resample_taps {
+    int *first, *count;
+    int32_t *weight; /* `size` rows of `most` weights */
+    int size, most;
+} gh_resample_taps;
+
 typedef enum gh_binary { GH_ADD, GH_SUB, GH_MUL, GH_DIV, GH_MIN, GH_MAX } gh_binary;
 
 /* Fields are made from list.inc, so that dispatch, declarations, tests and bench read the same list. */
