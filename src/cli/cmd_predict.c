@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "cli/outdir.h"
+#include "image/mask.h"
 #include "tasks/preproc.h"
 #include "train/walk.h"
 
@@ -16,7 +17,7 @@
 #define MAX_PICTURE_BYTES ((size_t)256 << 20)
 
 typedef struct values {
-    const char *model, *task, *out;
+    const char *model, *task, *out, *output, *mask;
     gh_opt_list models;
     bool json, no_emotions, annotate;
     int64_t top, limit, threads, max_side;
@@ -27,7 +28,7 @@ static const gh_option options[] = {
     {"model", GH_OPT_STRING, offsetof(values, model), "NAME",
      "name, folder or .onnx file (the default model); of boxes also a,b", 0, 0},
     {"task", GH_OPT_STRING, offsetof(values, task), "TASK",
-     "its default model: classify (with --annotate localize) or localize", 0, 0},
+     "its default model: classify, localize (as --annotate) or segment", 0, 0},
     {"models", GH_OPT_LIST, offsetof(values, models), "DIR", "where names are looked up (models)", 0, 0},
     {"json", GH_OPT_FLAG, offsetof(values, json), .help = "one JSON object a line"},
     {"top", GH_OPT_INT, offsetof(values, top), "N", "labels a picture (5)", 1, 100000},
@@ -38,8 +39,11 @@ static const gh_option options[] = {
      GH_LEAST_MAX_SIDE, GH_MOST_MAX_SIDE},
     {"no-emotions", GH_OPT_FLAG, offsetof(values, no_emotions), .help = "faces without their emotions"},
     {"annotate", GH_OPT_FLAG, offsetof(values, annotate), .help = "boxes: draw them, as JPEG files in --out"},
-    {"out", GH_OPT_STRING, offsetof(values, out), "DIR", "folder for the drawn pictures, NAME.jpg each", 0,
-     0},
+    {"output", GH_OPT_STRING, offsetof(values, output), "KIND",
+     "masks: palette, index, soft, cutout or overlay (palette)", 0, 0},
+    {"mask", GH_OPT_STRING, offsetof(values, mask), "FORM", "masks in --json: png or rle (png)", 0, 0},
+    {"out", GH_OPT_STRING, offsetof(values, out), "DIR",
+     "folder for drawn pictures, NAME.jpg; masks, NAME.png", 0, 0},
     {"threads", GH_OPT_INT, offsetof(values, threads), "N", "threads a picture (all cores)", 1, 1024},
     {0},
 };
@@ -50,7 +54,7 @@ static const gh_usage usage = {
     .about =
         "Runs a model on pictures (JPEG, PNG, WebP; - is standard input; of folders all below) and prints a\n"
         "line for each. A picture that fails is reported and the run goes on; the exit code is then 3.",
-    .example = "gharial predict --model efficientnet-lite0 --top 3 cat.jpg holiday/",
+    .example = "gharial predict --task segment --output cutout --out cut cat.jpg holiday/",
     .options = options,
     .min_args = 1,
     .max_args = -1,
@@ -60,7 +64,8 @@ static const gh_usage usage = {
 typedef struct job {
     gh_predictor *predictor;
     gh_predict_options options;
-    gh_outdir *out; /* NULL: nothing is drawn */
+    gh_outdir *out; /* NULL: no pictures are written */
+    bool annotate;
     bool json;
     size_t done, failed;
     bool cannot_write; /* some file of --out */
@@ -158,16 +163,19 @@ static void print_failure(const job *j, const char *file, const gh_err *e)
     fprintf(stderr, ": %s\n", e->text);
 }
 
-static gh_status draw(job *j, gh_result *r, const char *file, const gh_buf *bytes, gh_err *e)
+/* The picture with its boxes, or the mask, into the folder of --out. */
+static gh_status write_picture(job *j, gh_result *r, const char *file, const gh_buf *bytes, gh_err *e)
 {
-    void *picture = NULL;
+    void *drawn = NULL;
     size_t len = 0;
     if (!j->out)
         return GH_OK;
-    GH_TRY(gh_result_annotate(&picture, &len, r, bytes->data, bytes->len, "image/jpeg", e));
-    gh_status status = gh_outdir_write(j->out, file, "jpg", picture, len, e);
+    const void *picture = gh_result_png(&len, r);
+    if (j->annotate)
+        GH_TRY(gh_result_annotate(&drawn, &len, r, bytes->data, bytes->len, "image/jpeg", e));
+    gh_status status = gh_outdir_write(j->out, file, drawn ? "jpg" : "png", drawn ? drawn : picture, len, e);
     j->cannot_write |= status != GH_OK && status != GH_ARG;
-    gh_bytes_free(&picture);
+    gh_bytes_free(&drawn);
     return status;
 }
 
@@ -180,7 +188,7 @@ static void predict_file(job *j, const char *file)
     if (status == GH_OK)
         status = gh_predictor_run(&r, j->predictor, bytes.data, bytes.len, &j->options, &e);
     if (status == GH_OK)
-        status = draw(j, r, file, &bytes, &e);
+        status = write_picture(j, r, file, &bytes, &e);
     if (status == GH_OK)
         status = print_result(j, r, file, &e);
     if (status != GH_OK)
@@ -230,7 +238,7 @@ static gh_status next_name(char name[PATH_MAX], const char **at, gh_err *e)
 /* The task whose default model is meant. */
 static gh_status find_task(gh_task *out, const values *v, gh_err *e)
 {
-    static const gh_task tasks[] = {GH_TASK_CLASSIFY, GH_TASK_LOCALIZE};
+    static const gh_task tasks[] = {GH_TASK_CLASSIFY, GH_TASK_LOCALIZE, GH_TASK_SEGMENT};
     if (v->task && v->model)
         return gh_fail(e, GH_ARG,
                        "--task names a task's default model and --model a model; give one of them");
@@ -243,7 +251,7 @@ static gh_status find_task(gh_task *out, const values *v, gh_err *e)
             *out = tasks[i];
             return GH_OK;
         }
-    return gh_fail(e, GH_ARG, "--task is \"%.40s\"; classify and localize are accepted", v->task);
+    return gh_fail(e, GH_ARG, "--task is \"%.40s\"; classify, localize and segment are accepted", v->task);
 }
 
 static gh_status open_predictor(gh_predictor **out, const values *v, gh_err *e)
@@ -277,8 +285,19 @@ static gh_status check_out(const values *v, gh_err *e)
 {
     if (v->annotate && !v->out)
         return gh_fail(e, GH_ARG, "--annotate draws pictures; --out DIR, the folder for them, is missing");
-    if (v->out && !v->annotate)
-        return gh_fail(e, GH_ARG, "--out takes pictures, and there are none without --annotate");
+    int i = 0;
+    while (v->output && gh_mask_output_words[i] && strcmp(gh_mask_output_words[i], v->output) != 0)
+        i++;
+    if (v->output && !gh_mask_output_words[i])
+        return gh_fail(e, GH_ARG,
+                       "--output is \"%.40s\"; palette, index, soft, cutout and overlay are accepted",
+                       v->output);
+    if (v->mask && strcmp(v->mask, "png") != 0 && strcmp(v->mask, "rle") != 0)
+        return gh_fail(e, GH_ARG, "--mask is \"%.40s\"; png and rle are accepted", v->mask);
+    if (v->mask && strcmp(v->mask, "rle") == 0 && (v->output || v->out))
+        return gh_fail(e, GH_ARG,
+                       "--mask rle gives run lengths in --json, and %s a picture; give one of them",
+                       v->out ? "--out" : "--output");
     return GH_OK;
 }
 
@@ -289,7 +308,10 @@ static gh_status open_outdir(job *j, const values *v, gh_err *e)
     const char *task = gh_predictor_task(j->predictor);
     if (!v->out)
         return GH_OK;
-    if (strcmp(task, "localize") != 0)
+    if (!v->annotate && strcmp(task, "segment") != 0)
+        return gh_fail(e, GH_ARG,
+                       "--out takes pictures, and for the task %s there are none without --annotate", task);
+    if (v->annotate && strcmp(task, "localize") != 0)
         return gh_fail(e, GH_ARG, "--annotate draws boxes; the model %s is for the task %s",
                        gh_predictor_name(j->predictor), task);
     sigaction(SIGINT, &action, NULL);
@@ -316,7 +338,7 @@ int gh_cmd_predict(int argc, char **argv)
     int code = gh_options_parse(&usage, &v, &argc, argv);
     if (code != GH_OPT_GO_ON)
         return code;
-    job j = {.json = v.json};
+    job j = {.json = v.json, .annotate = v.annotate};
     gh_predict_options_init(&j.options);
     j.options.top = (int)v.top;
     j.options.limit = (int)v.limit;
@@ -324,6 +346,8 @@ int gh_cmd_predict(int argc, char **argv)
     j.options.nms = v.nms;
     j.options.max_side = (int)v.max_side;
     j.options.no_emotions = v.no_emotions;
+    j.options.rle = v.mask && strcmp(v.mask, "rle") == 0;
+    j.options.output = v.output ? v.output : v.json || v.out ? NULL : "none";
     gh_status status = check_out(&v, &e);
     if (status == GH_OK)
         status = open_predictor(&j.predictor, &v, &e);

@@ -162,7 +162,7 @@ START_TEST(test_usage)
               ARGS("predict", "--models", "models", "--model", DETECTOR, "--out", to, in));
     check_run(2, "is for the task classify",
               ARGS("predict", "--models", "models", "--model", REAL, "--annotate", "--out", to, in));
-    check_run(2, "classify and localize are accepted", ARGS("predict", "--task", "draw", in));
+    check_run(2, "classify, localize and segment are accepted", ARGS("predict", "--task", "draw", in));
     check_run(2, "give one of them", ARGS("predict", "--task", "localize", "--model", DETECTOR, in));
     ck_assert_int_ne(access(to, F_OK), 0);
 }
