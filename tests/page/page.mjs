@@ -95,14 +95,9 @@ async function masks(page, address) {
   await page.screenshot({ path: join(out, "segment.png"), fullPage: true });
   await page.check("#cut");
   await page.waitForFunction(() => document.getElementById("download").download === "cutout.png");
-  const cut = Buffer.from(await page.evaluate(async () => [...new Uint8Array(await (await new Promise((resolve, reject) => {
-    const x = new XMLHttpRequest();
-    x.open("GET", document.getElementById("download").href);
-    x.responseType = "blob";
-    x.onload = () => resolve(x.response);
-    x.onerror = reject;
-    x.send();
-  })).arrayBuffer())]));
+  const download = page.waitForEvent("download");
+  await page.click("#download");
+  const cut = readFileSync(await (await download).path());
   assert.equal(cut.subarray(1, 4).toString(), "PNG");
   assert.equal(cut[25], 6, "a cut-out is RGBA");
   await page.screenshot({ path: join(out, "cutout.png"), fullPage: true });
