@@ -72,6 +72,7 @@ Suite *suite_pipeline(void);
 Suite *suite_annotate(void);
 Suite *suite_predict(void);
 Suite *suite_v2(void);
+Suite *suite_eval(void);
 /* Sends soak_requests requests and looks at the server's memory. */
 Suite *suite_soak(void);
 extern int soak_requests;

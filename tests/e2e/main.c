@@ -18,6 +18,7 @@ static const struct {
     {"example", suite_example},   {"train", suite_train},
     {"pipeline", suite_pipeline}, {"annotate", suite_annotate},
     {"predict", suite_predict},   {"v2", suite_v2},
+    {"eval", suite_eval},
 };
 
 /* The first row runs only when it is named: it takes minutes. */
