@@ -70,6 +70,7 @@ Suite *suite_example(void);
 Suite *suite_train(void);
 Suite *suite_pipeline(void);
 Suite *suite_annotate(void);
+Suite *suite_objects(void);
 Suite *suite_predict(void);
 Suite *suite_v2(void);
 Suite *suite_eval(void);
