@@ -10,7 +10,13 @@ packages=.build/packages
 venv=.build/venv
 to=.build/onnx-vectors
 
-[ "$(cat "$to/complete" 2>/dev/null)" = "$version" ] && exit 0
+folders="node simple pytorch-operator pytorch-converted light"
+have=$(cat "$to/complete" 2>/dev/null || true)
+missing=
+for f in $folders; do
+  [ "$have" = "$version" ] && [ -d "$to/$f" ] || missing="$missing $f"
+done
+[ -z "$missing" ] && exit 0
 die() { echo "onnx vectors: $*" >&2; exit 1; }
 sum() { sha256sum "$1" | cut -d ' ' -f 1; }
 
@@ -31,16 +37,19 @@ if [ ! -f "$wheel" ] || [ "$(sum "$wheel")" != "$sha256" ]; then
   [ "$(sum "$1")" = "$sha256" ] || die "onnx $version has the wrong checksum: $(sum "$1"), pinned is $sha256"
   mv -f "$1" "$wheel"
 fi
-python3 - "$wheel" "$to.part$$" <<'PYTHON'
+python3 - "$wheel" "$to.part$$" $missing <<'PYTHON'
 import sys, zipfile
 prefix = "onnx/backend/test/data/"
-folders = tuple(prefix + f + "/" for f in ("node", "simple", "pytorch-operator", "pytorch-converted"))
+folders = tuple(prefix + f + "/" for f in sys.argv[3:])
 with zipfile.ZipFile(sys.argv[1]) as z:
     for name in z.namelist():
         if name.startswith(folders):
             z.extract(name, sys.argv[2])
 PYTHON
-rm -rf "$to"
-mv "$to.part$$/onnx/backend/test/data" "$to"
+mkdir -p "$to"
+for f in $missing; do
+  rm -rf "${to:?}/$f"
+  mv "$to.part$$/onnx/backend/test/data/$f" "$to/$f"
+done
 echo "$version" >"$to/complete"
 echo "onnx vectors: they are in $to" >&2

@@ -2,11 +2,13 @@
  * tests/onnx/expected.txt holds one line a case; any drift from it fails.
  *   onnx            a Check program      onnx --write    writes expected.txt anew
  *   onnx CASE...    says how these go (node/test_relu)
+ *   onnx --light    runs the light models with the kernels of GHARIAL_CPU
  *   onnx --random FOLDER COUNT FIRST   networks for tests/onnx/ort.py
  *   onnx --archs FOLDER                networks from checkpoints, for the same */
 #include "base/cpu.h"
 #include "base/mem.h"
 #include "onnx/case.h"
+#include "onnx/light.h"
 #include "onnx/random.h"
 #include "unit/random_net.h"
 
@@ -127,7 +129,18 @@ static void check_line(void *arg, const char *name)
         drift(c, "%s %s%s\n", name, text, "");
 }
 
-/* In a process of its own, since the kernels are chosen once in each. */
+static int check_light(const char *level)
+{
+    char text[800];
+    int wrong = 0;
+    for (int i = 0; i < ol_count; i++) {
+        bool same = ol_run(VECTORS "/light", ol_names[i], text, sizeof text);
+        fprintf(stderr, "light model %s at %s: %s\n", ol_names[i], level, text);
+        wrong += !same;
+    }
+    return wrong;
+}
+
 static int check_level(const char *level)
 {
     char rest[1500];
@@ -144,9 +157,9 @@ static int check_level(const char *level)
     return cases == 0 || c.drifts > 0;
 }
 
-START_TEST(test_vectors_at_level)
+/* In a process of its own, since the kernels are chosen once in each. */
+static void at_level(const char *level, int (*work)(const char *level), const char *failure)
 {
-    const char *level = levels[_i];
     ck_assert_msg(access(VECTORS "/complete", R_OK) == 0,
                   "the ONNX vectors are not there: run sh tests/onnx/fetch.sh");
     fflush(NULL);
@@ -155,12 +168,22 @@ START_TEST(test_vectors_at_level)
     if (child == 0) {
         setenv("GHARIAL_CPU", level, 1);
         bool there = strcmp(gh_cpu_level(), level) == 0;
-        _exit(there ? check_level(level) : 0);
+        _exit(there ? work(level) != 0 : 0);
     }
     int status = 0;
     ck_assert_int_eq(waitpid(child, &status, 0), child);
-    ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0,
-                  "the vectors drifted from " EXPECTED " at %s; see above", level);
+    ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "%s at %s; see above", failure, level);
+}
+
+START_TEST(test_vectors_at_level)
+{
+    at_level(levels[_i], check_level, "the vectors drifted from " EXPECTED);
+}
+END_TEST
+
+START_TEST(test_light_models_at_level)
+{
+    at_level(levels[_i], check_light, "a light model differs");
 }
 END_TEST
 
@@ -170,6 +193,7 @@ static int run_checks(void)
     TCase *t = tcase_create("vectors");
     tcase_set_timeout(t, 300);
     tcase_add_loop_test(t, test_vectors_at_level, 0, (int)(sizeof levels / sizeof *levels));
+    tcase_add_loop_test(t, test_light_models_at_level, 0, (int)(sizeof levels / sizeof *levels));
     suite_add_tcase(s, t);
     SRunner *runner = srunner_create(s);
     srunner_run_all(runner, CK_ENV);
@@ -190,6 +214,8 @@ int main(int argc, char **argv)
         uint64_t count = strtoull(argv[3], NULL, 10), first = strtoull(argv[4], NULL, 10);
         return or_write(argv[2], first, count, wide ? RN_WIDE : 0) ? EXIT_SUCCESS : EXIT_FAILURE;
     }
+    if (argc == 2 && strcmp(argv[1], "--light") == 0)
+        return check_light(gh_cpu_level()) ? EXIT_FAILURE : EXIT_SUCCESS;
     for (int i = 1; i < argc; i++) {
         outcome_of(text, sizeof text, argv[i]);
         printf("%s %s\n", argv[i], text);
