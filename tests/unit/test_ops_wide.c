@@ -185,6 +185,13 @@ START_TEST(test_equations_are_checked)
         gh_graph_set_string(op_graph, y, "equation", cases[i].equation);
         refused(y, cases[i].status, cases[i].part);
     }
+    op_start(17); /* far more products than a life has seconds */
+    uint32_t in[4];
+    for (int i = 0; i < 4; i++)
+        in[i] = op_input("x", GH_F32, 1, NT_DIMS(1000000));
+    uint32_t y = gh_graph_op(op_graph, "Einsum", "n", in, 4);
+    gh_graph_set_string(op_graph, y, "equation", "a,b,c,d->");
+    refused(y, GH_LIMIT, "it sums 1e+24 products, more than gharial accepts");
 }
 END_TEST
 
@@ -314,6 +321,19 @@ START_TEST(test_reductions_over_nothing)
 }
 END_TEST
 
+/* With no axes named, none is reduced where that is asked for; what is summed is still squared. */
+START_TEST(test_a_reduction_of_no_axes)
+{
+    for (int i = 0; i < 2; i++) {
+        op_start(18);
+        uint32_t y =
+            op_new("ReduceSumSquare", x_of(GH_I64, 1, NT_DIMS(2)), i ? op_ints(0, NULL) : GH_NONE, GH_NONE);
+        gh_graph_set_int(op_graph, y, "noop_with_empty_axes", 1);
+        int_run(y, NT_DIMS(3, -4), NULL, NULL, NT_DIMS(9, 16), 2, NULL);
+    }
+}
+END_TEST
+
 /* NaN is larger than every number; of equal ones the first comes first. */
 START_TEST(test_the_best_with_ties_and_nan)
 {
@@ -424,6 +444,7 @@ Suite *gh_suite_ops_wide(void)
     tcase_add_test(t, test_indices_from_the_end);
     tcase_add_test(t, test_integers_at_their_ends);
     tcase_add_test(t, test_reductions_over_nothing);
+    tcase_add_test(t, test_a_reduction_of_no_axes);
     tcase_add_test(t, test_the_best_with_ties_and_nan);
     tcase_add_test(t, test_logarithms_of_large_sums);
     tcase_add_test(t, test_a_sum_in_the_place_of_its_second_operand);

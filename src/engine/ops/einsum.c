@@ -8,6 +8,9 @@
 
 #define MOST_OPERANDS 8
 #define MOST_LABELS   24
+/* Products that one node may compute: a small file must not keep a worker for days. A layer of a network has
+ * some 1e10. */
+#define MOST_PRODUCTS 0x1p40
 /* The axes of an ellipsis have labels of their own: this and the distance from the last of them. */
 #define ELLIPSIS 128
 
@@ -158,9 +161,13 @@ static gh_status einsum_of(const gh_io *io, einsum *s)
         return gh_io_fail(io, GH_LIMIT, "more than %d dimensions", GH_MAX_RANK);
     for (uint32_t i = 0; i < io->nin; i++)
         GH_TRY(add_operand(io, s, i, &terms[i]));
+    double products = 1;
+    for (int i = 0; i < s->nlabels; i++)
+        products *= (double)s->dim[i];
+    if (products > MOST_PRODUCTS)
+        return gh_io_fail(io, GH_LIMIT, "it sums %.3g products, more than gharial accepts", products);
     for (int i = s->nout; i < s->nlabels; i++)
-        if (!gh_mul_size(&s->terms, s->terms, (size_t)s->dim[i]))
-            return gh_io_fail(io, GH_LIMIT, "it sums more products than gharial accepts");
+        s->terms *= (size_t)s->dim[i];
     return GH_OK;
 }
 

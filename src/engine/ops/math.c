@@ -1,51 +1,71 @@
-/* Functions of one number that are no activation: Exp, Log, Sqrt, Floor, ... element by element on float32.
- */
+/* Functions of one number that are no activation: Exp, Log, Sqrt, Floor, ... element by element on float32
+ * and float64. */
 #include "engine/ops.h"
 
 #include <math.h>
 #include <string.h>
 
-static float reciprocal(float x)
+static float reciprocal_f32(float x)
 {
     return 1.0f / x;
 }
 
-/* To the nearest, halves to the even neighbour, as ONNX says. */
-static float round_even(float x)
+static double reciprocal_f64(double x)
 {
-    return nearbyintf(x);
+    return 1.0 / x;
 }
 
-static float softplus(float x)
+static float softplus_f32(float x)
 {
     return x > 20 ? x : log1pf(expf(x)); /* beyond 20 the difference is under half an ulp */
 }
 
-static float softsign(float x)
+static double softplus_f64(double x)
+{
+    return x > 40 ? x : log1p(exp(x));
+}
+
+static float softsign_f32(float x)
 {
     return x / (1 + fabsf(x));
 }
 
-static const struct {
+static double softsign_f64(double x)
+{
+    return x / (1 + fabs(x));
+}
+
+typedef struct function {
     const char *type;
-    float (*function)(float x);
-} functions[] = {
-    {"Exp", expf},          {"Log", logf},          {"Sqrt", sqrtf}, {"Floor", floorf},
-    {"Ceil", ceilf},        {"Round", round_even},  {"Erf", erff},   {"Reciprocal", reciprocal},
-    {"Softplus", softplus}, {"Softsign", softsign},
+    float (*f32)(float x);
+    double (*f64)(double x);
+} function;
+
+/* nearbyint: to the nearest, halves to the even neighbour, as ONNX says. */
+static const function functions[] = {
+    {"Exp", expf, exp},
+    {"Log", logf, log},
+    {"Sqrt", sqrtf, sqrt},
+    {"Floor", floorf, floor},
+    {"Ceil", ceilf, ceil},
+    {"Round", nearbyintf, nearbyint},
+    {"Erf", erff, erf},
+    {"Reciprocal", reciprocal_f32, reciprocal_f64},
+    {"Softplus", softplus_f32, softplus_f64},
+    {"Softsign", softsign_f32, softsign_f64},
 };
 
 static gh_status math_infer(gh_io *io)
 {
-    GH_TRY(gh_io_need(io, 0, GH_F32, -1));
-    io->out[0] = (gh_tensor){.type = GH_F32, .shape = io->in[0].shape};
+    GH_TRY(gh_io_need(io, 0, io->in[0].type == GH_F64 ? GH_F64 : GH_F32, -1));
+    io->out[0] = (gh_tensor){.type = io->in[0].type, .shape = io->in[0].shape};
     return GH_OK;
 }
 
 typedef struct math_job {
-    float (*function)(float x);
-    float *dst;
-    const float *src;
+    const function *function;
+    const gh_tensor *in;
+    gh_tensor *out;
     size_t count;
 } math_job;
 
@@ -54,19 +74,21 @@ typedef struct math_job {
 static void math_units(const void *job, int begin, int end)
 {
     const math_job *m = job;
-    size_t to = (size_t)end * UNIT < m->count ? (size_t)end * UNIT : m->count;
-    for (size_t i = (size_t)begin * UNIT; i < to; i++)
-        m->dst[i] = m->function(m->src[i]);
+    size_t from = (size_t)begin * UNIT, to = (size_t)end * UNIT < m->count ? (size_t)end * UNIT : m->count;
+    for (size_t i = from; i < to && m->in->type == GH_F32; i++)
+        ((float *)m->out->data)[i] = m->function->f32(((const float *)m->in->data)[i]);
+    for (size_t i = from; i < to && m->in->type == GH_F64; i++)
+        ((double *)m->out->data)[i] = m->function->f64(((const double *)m->in->data)[i]);
 }
 
 static gh_status math_run(gh_exec *x)
 {
-    math_job m = {.dst = x->out[0].data,
-                  .src = x->in[0].data,
+    math_job m = {.in = &x->in[0],
+                  .out = &x->out[0],
                   .count = gh_shape_span(&x->out[0].shape, 0, x->out[0].shape.rank)};
     for (size_t i = 0; i < GH_COUNT(functions); i++)
         if (strcmp(functions[i].type, x->node->type) == 0)
-            m.function = functions[i].function;
+            m.function = &functions[i];
     GH_ASSERT(m.function);
     gh_exec_range(x, (int)((m.count + UNIT - 1) / UNIT), math_units, &m);
     return GH_OK;
