@@ -157,6 +157,39 @@ START_TEST(test_reductions_are_checked)
 }
 END_TEST
 
+/* What decides a shape must be known; where it is, folding resolves it. */
+START_TEST(test_selections_by_known_elements)
+{
+    static const float from[] = {0, NAN, -0.0f, 2, 0, 0};
+    static const uint8_t chosen[] = {0, 7, 1};
+    op_start(13);
+    refused(op_new("NonZero", x_of(GH_F32, 1, NT_DIMS(3)), GH_NONE, GH_NONE), GH_UNSUPPORTED,
+            "node \"n\" (NonZero): input 0, which decides a shape, depends on the data");
+    op_start(13);
+    uint32_t x = x_of(GH_F32, 1, NT_DIMS(3));
+    refused(op_new("Compress", x, op_input("c", GH_BOOL, 1, NT_DIMS(3)), GH_NONE), GH_UNSUPPORTED,
+            "input 1, which decides a shape, depends on the data");
+    for (unsigned passes = 0; passes <= GH_PASS_ALL; passes += GH_PASS_ALL) {
+        op_start(13);
+        x = x_of(GH_I64, 2, NT_DIMS(2, 3));
+        uint32_t places = gh_graph_const(op_graph, "", GH_F32, gh_shape_of(2, NT_DIMS(2, 3)), from, true);
+        places = op_new("NonZero", places, GH_NONE, GH_NONE);
+        gh_graph_output(op_graph, places);
+        uint32_t y = gh_graph_const(op_graph, "", GH_BOOL, gh_shape_of(1, NT_DIMS(3)), chosen, true);
+        uint32_t in[2] = {x, y};
+        y = gh_graph_op(op_graph, "Compress", "c", in, 2);
+        gh_graph_set_int(op_graph, y, "axis", -1);
+        nt_run r = op_opened(y, passes);
+        gh_err e;
+        memcpy(gh_session_input(r.session, 0)->data, NT_DIMS(1, 2, 3, 4, 5, 6), 48);
+        NT_OK(gh_session_run(r.session, &e), e);
+        ck_assert_mem_eq(gh_session_output(r.session, 0)->data, NT_DIMS(0, 1, 1, 0), 32);
+        ck_assert_mem_eq(gh_session_output(r.session, 1)->data, NT_DIMS(2, 3, 5, 6), 32);
+        nt_close(&r);
+    }
+}
+END_TEST
+
 START_TEST(test_equations_are_checked)
 {
     static const struct {
@@ -438,6 +471,7 @@ Suite *gh_suite_ops_wide(void)
     tcase_add_test(t, test_indices_are_checked);
     tcase_add_test(t, test_reductions_are_checked);
     tcase_add_test(t, test_equations_are_checked);
+    tcase_add_test(t, test_selections_by_known_elements);
     suite_add_tcase(s, t);
     t = tcase_create("edges");
     tcase_add_test(t, test_indices_out_of_range);

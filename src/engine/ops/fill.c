@@ -1,5 +1,5 @@
 /* Tensors made from a few numbers that must be known before a run, since they decide the shape:
- * ConstantOfShape and Range. */
+ * ConstantOfShape and Range; and EyeLike, which needs a shape alone. */
 #include "base/mem.h"
 #include "engine/ops.h"
 #include "engine/ops/number.h"
@@ -116,7 +116,34 @@ static gh_status range_run(gh_exec *x)
     return GH_OK;
 }
 
+/* ---- EyeLike ---- */
+
+static gh_status eye_infer(gh_io *io)
+{
+    GH_TRY(gh_io_need(io, 0, GH_UNKNOWN, 2));
+    int64_t type = gh_node_int(io->node, "dtype", io->in[0].type);
+    type = type == GH_F16 ? GH_F32 : type; /* as everywhere */
+    if (type < 0 || type > GH_U64 || !gh_number_type((gh_dtype)type))
+        return gh_io_fail(io, GH_UNSUPPORTED, "%s is not computed",
+                          gh_dtype_name(type < 0 || type > GH_U64 ? GH_UNKNOWN : (gh_dtype)type));
+    io->out[0].type = (gh_dtype)type;
+    io->out[0].shape = io->in[0].shape;
+    return GH_OK;
+}
+
+static gh_status eye_run(gh_exec *x)
+{
+    int64_t rows = x->out[0].shape.dims[0], columns = x->out[0].shape.dims[1];
+    int64_t k = gh_node_int(x->node, "k", 0);
+    memset(x->out[0].data, 0, (size_t)(rows * columns) * gh_dtype_size(x->out[0].type));
+    for (int64_t r = 0; r < rows && k > -rows && k < columns; r++)
+        if (r + k >= 0 && r + k < columns)
+            gh_number_store(&x->out[0], (size_t)(r * columns + r + k), 1);
+    return GH_OK;
+}
+
 const gh_op gh_ops_fill[] = {
+    {"EyeLike", "", 9, 0, GH_OP_SHAPE, 1, 1, 1, eye_infer, eye_run, NULL, NULL},
     {"ConstantOfShape", "", 9, 0, 0, 1, 1, 1, constant_infer, constant_run, NULL, NULL},
     {"Range", "", 11, 0, 0, 3, 3, 1, range_infer, range_run, NULL, NULL},
 };
