@@ -119,11 +119,17 @@ static void print_classes(const report *r)
         most = ev->class_count[c] > most ? ev->class_count[c] : most;
     if (most < 2)
         return;
-    printf("\nrecall       mean over classes %.1f %%\n", 100 * gh_mean_recall(ev));
-    for (size_t c = 0; c < ev->nclasses; c++)
+    gh_interval mean = gh_mean_interval(ev->class_right, ev->class_count, ev->nclasses);
+    printf("\nrecall       mean over classes %.1f %%   95 %% interval %.1f to %.1f %%\n",
+           100 * gh_mean_recall(ev), 100 * mean.low, 100 * mean.high);
+    for (size_t c = 0; c < ev->nclasses; c++) {
+        gh_interval i = gh_wilson(ev->class_right[c], ev->class_count[c]);
         if (ev->class_count[c])
-            printf("  %-30s %6zu of %6zu = %5.1f %%\n", r->model->manifest->labels[c], ev->class_right[c],
-                   ev->class_count[c], 100.0 * (double)ev->class_right[c] / (double)ev->class_count[c]);
+            printf("  %-30s %6zu of %6zu = %5.1f %%   %5.1f to %5.1f %%\n", r->model->manifest->labels[c],
+                   ev->class_right[c], ev->class_count[c],
+                   100.0 * (double)ev->class_right[c] / (double)ev->class_count[c], 100 * i.low,
+                   100 * i.high);
+    }
 }
 
 static void print_text(const report *r)
@@ -179,7 +185,9 @@ static int print_json(const report *r)
                           r->data->layout, "split", gh_split_name(r->split), "count", (json_int_t)ev->count);
     json_object_set_new(o, "top1", share_json(ev->top1, read));
     json_object_set_new(o, "top5", share_json(ev->top5, read));
+    gh_interval mean = gh_mean_interval(ev->class_right, ev->class_count, ev->nclasses);
     json_object_set_new(o, "mean_recall", json_real(gh_mean_recall(ev)));
+    json_object_set_new(o, "mean_recall_interval95", json_pack("[ff]", mean.low, mean.high));
     json_object_set_new(o, "classes", classes_json(r));
     json_object_set_new(o, "failed", failed_json(r));
     json_object_set_new(o, "seconds", json_real(ev->seconds));

@@ -5,6 +5,24 @@
 
 #include <math.h>
 
+gh_interval gh_mean_interval(const size_t *right, const size_t *count, size_t n)
+{
+    double sum = 0, down = 0, up = 0, shares = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (!count[i])
+            continue;
+        double p = (double)right[i] / (double)count[i];
+        gh_interval w = gh_wilson(right[i], count[i]);
+        sum += p;
+        down += (p - w.low) * (p - w.low);
+        up += (w.high - p) * (w.high - p);
+        shares++;
+    }
+    if (shares <= 0)
+        return (gh_interval){0, 1};
+    return (gh_interval){fmax(0, (sum - sqrt(down)) / shares), fmin(1, (sum + sqrt(up)) / shares)};
+}
+
 gh_interval gh_wilson(size_t right, size_t count)
 {
     const double z = 1.959963984540054; /* 97.5 % quantile of the normal distribution */

@@ -15,6 +15,10 @@ typedef struct gh_interval {
  * count 0. */
 gh_interval gh_wilson(size_t right, size_t count);
 
+/* 95 % interval of the mean of the shares right[i] / count[i], without those of count 0: each share's Wilson
+ * interval, their half-widths added as squares (Zou, Huang and Zhang 2009); 0..1 when all counts are 0. */
+gh_interval gh_mean_interval(const size_t *right, const size_t *count, size_t n);
+
 /* A share with its 95 % interval. */
 typedef struct gh_share {
     uint64_t right, count;

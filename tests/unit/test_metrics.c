@@ -32,6 +32,22 @@ START_TEST(test_wilson)
 }
 END_TEST
 
+/* One class is Wilson's interval; of two the half-widths add as squares, and a class without pictures is no
+ * part. 8 of 10: 0.4902 to 0.9433; 1 of 4: 0.0456 to 0.6994. */
+START_TEST(test_interval_of_a_mean)
+{
+    const size_t right[3] = {8, 0, 1}, count[3] = {10, 0, 4};
+    gh_interval one = gh_mean_interval(right, count, 2), two = gh_mean_interval(right, count, 3);
+    ck_assert_double_eq_tol(one.low, 0.4902, 1e-4);
+    ck_assert_double_eq_tol(one.high, 0.9433, 1e-4);
+    ck_assert_double_eq_tol(two.low, 0.525 - 0.5 * sqrt(0.3098 * 0.3098 + 0.2044 * 0.2044), 1e-4);
+    ck_assert_double_eq_tol(two.high, 0.525 + 0.5 * sqrt(0.1433 * 0.1433 + 0.4494 * 0.4494), 1e-4);
+    one = gh_mean_interval(right, count + 1, 1);
+    ck_assert_double_eq(one.low, 0);
+    ck_assert_double_eq(one.high, 1);
+}
+END_TEST
+
 /* Three classes, six rows; all figures by hand. */
 START_TEST(test_metrics_by_hand)
 {
@@ -201,6 +217,7 @@ Suite *gh_suite_metrics(void)
     Suite *s = suite_create("metrics");
     TCase *t = tcase_create("metrics");
     tcase_add_test(t, test_wilson);
+    tcase_add_test(t, test_interval_of_a_mean);
     tcase_add_test(t, test_metrics_by_hand);
     tcase_add_test(t, test_calibration_error);
     tcase_add_test(t, test_top5);
