@@ -11,8 +11,9 @@ COPY src src
 RUN make -j"$(nproc)" all
 COPY models models
 RUN make models && strip -o /usr/local/bin/gharial .build/gharial
-# what is left of models are the folders that have weights
-RUN find models -mindepth 1 -maxdepth 1 ! -exec test -e {}/model.onnx \; -exec rm -r {} +
+# what is left of models are the folders that have weights, or put together what has
+RUN find models -mindepth 1 -maxdepth 1 ! -exec test -e {}/model.onnx \; ! -exec test -e {}/head.onnx \; \
+      ! -exec grep -qs '"pipeline"' {}/model.json \; -exec rm -r {} +
 
 FROM debian:bookworm-slim
 # OpenBLAS, most of the size here, is for training; serving does not call it.

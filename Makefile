@@ -65,6 +65,7 @@ help:
 #: bench         speed beside ONNX Runtime, OpenVINO and MNN, training of heads beside scikit-learn (DATA=FOLDER: on its photos)
 #: bench-kernels  GFLOP/s of every kernel at every level, ARGS="-c -l avx512 WORD" (see tests/bench/kernels.c)
 #: experiments   the README's table of what a pretrained body is worth (DATA=FOLDER)
+#: emotions      train the head of models/emotions anew and compare it with the committed one (DATA=FOLDER, see README)
 #: models        fetch and import the default models, or MODELS="name ..."
 #: fuzz          build the fuzz targets and replay their corpora; FUZZ=1 CC=clang builds libFuzzer programs
 #: lint          check the rules of the tree;  format, format-check: layout by .clang-format
@@ -220,6 +221,18 @@ check-ort: all $(BUILD)/onnx $(BUILD)/bench-tensors
 check-page: all
 	$(call install_missing,chromium)
 	$(Q)BUILD=$(BUILD) sh tests/page/run.sh
+
+# The head of models/emotions anew from FER+ (DATA/votes.csv, DATA/{train,valid}/<emotion>/), compared with the one
+# in the tree, and measured on the part that it did not see.
+EMOTIONS := --split train --body faceres --cut global_pooling/Mean --balance sqrt --no-reject --head-only \
+            --no-report --head mlp --hidden 64
+.PHONY: emotions
+emotions: all
+	$(if $(DATA),,$(error say where the faces are: make emotions DATA=FOLDER, with FOLDER/votes.csv))
+	$(Q)GHARIAL=$(BUILD)/gharial sh models/fetch.sh faceres
+	$(BUILD)/gharial train --data $(DATA)/votes.csv $(EMOTIONS) --out $(BUILD)/emotions
+	$(BUILD)/gharial eval --model models/emotions --data $(DATA) --split val
+	$(Q)cmp $(BUILD)/emotions/head.onnx models/emotions/head.onnx && echo "the head is the committed one, byte for byte"
 
 # Each tests/bench/NAME.c is a program of its own, bench-NAME.
 .PHONY: bench-kernels

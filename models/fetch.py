@@ -63,12 +63,25 @@ def is_there(state, name, source):
         return False
 
 
+def with_parts(names):
+    """The models, and those that they stand on: a pipeline's detector and steps, a head's body by its name."""
+    todo = list(names)
+    for name in todo:
+        m = manifest(name)
+        pipeline = m.get("pipeline", {})
+        parts = [pipeline.get("detector")] + [step.get("model") for step in pipeline.get("steps", [])]
+        todo += [part for part in parts + [m.get("body")]
+                 if part and part not in todo and os.path.exists(f"models/{part}/model.json")]
+    return todo
+
+
 def plan(state, *names):
     chosen = names or sorted(os.path.basename(os.path.dirname(p)) for p in glob.glob("models/*/model.json"))
-    for name in chosen:
+    for name in with_parts(chosen):
         source = manifest(name).get("source", {})
         if not source.get("package"):
-            if names and not os.path.exists(f"models/{name}/model.onnx"):
+            alone = not manifest(name).get("pipeline") and not os.path.exists(f"models/{name}/head.onnx")
+            if name in names and alone and not os.path.exists(f"models/{name}/model.onnx"):
                 fail(f"the manifest of {name} has no source to fetch from")
             continue
         if (source.get("optional") and not names) or is_there(state, name, source):

@@ -20,6 +20,15 @@ static bool may_show(const json_t *v)
            strncmp(s, "http://", 7) == 0;
 }
 
+/* A plain value, or a list of numbers, as of an interval. */
+static bool is_plain(const json_t *v)
+{
+    bool numbers = json_is_array(v);
+    for (size_t i = 0; numbers && i < json_array_size(v); i++)
+        numbers = json_is_number(json_array_get(v, i));
+    return numbers || may_show(v);
+}
+
 /* An object of plain values, without those that may not be shown; NULL when memory ran out. */
 static json_t *shown_object(const json_t *object)
 {
@@ -28,7 +37,7 @@ static json_t *shown_object(const json_t *object)
     json_t *value;
     json_object_foreach((json_t *)object, key, value)
     {
-        if (copy && may_show(value) && json_object_set(copy, key, value) != 0) {
+        if (copy && is_plain(value) && json_object_set(copy, key, value) != 0) {
             json_decref(copy);
             copy = NULL;
         }

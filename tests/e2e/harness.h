@@ -26,6 +26,9 @@ const char *binary(void);
 const char *models_dir(void);
 void models_make(void);
 
+/* Makes the folder `to`, the face detector as a model that takes requests, which in models/ it does not. */
+void open_detector(const char *to);
+
 /* Starts `gharial serve` on a free port with further arguments (ended by NULL) and waits until it prints that
  * it is ready. */
 void server_start(server *s, const char *const *args);
@@ -69,6 +72,7 @@ Suite *suite_commands(void);
 Suite *suite_example(void);
 Suite *suite_train(void);
 Suite *suite_pipeline(void);
+Suite *suite_faces(void);
 Suite *suite_annotate(void);
 Suite *suite_objects(void);
 Suite *suite_predict(void);

@@ -16,7 +16,7 @@ static const struct {
     {"api", suite_api},           {"commands", suite_commands}, {"example", suite_example},
     {"train", suite_train},       {"pipeline", suite_pipeline}, {"annotate", suite_annotate},
     {"objects", suite_objects},   {"predict", suite_predict},   {"v2", suite_v2},
-    {"eval", suite_eval},
+    {"eval", suite_eval},         {"faces", suite_faces},
 };
 
 /* The first row runs only when it is named: it takes minutes. */

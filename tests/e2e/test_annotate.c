@@ -28,10 +28,9 @@ static void up(void)
 {
     strcpy(dir, "/tmp/gharial-annotate-XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(dir));
-    char to[128], *real = realpath("models/" DETECTOR, NULL);
+    char to[128];
     snprintf(to, sizeof to, "%s/" DETECTOR, dir);
-    ck_assert_msg(real && symlink(real, to) == 0, DETECTOR " is missing; `make models` fetches it");
-    free(real);
+    open_detector(to);
     server_start(&s, ARGS("--models", dir));
 }
 

@@ -276,8 +276,8 @@ START_TEST(test_what_is_served_shows_no_paths)
         parse(GOOD
               ", \"selftest\": {\"input\": \"t.png\", \"index\": 0, \"score\": 1}, \"license\": \"MIT\","
               "\"source\": {\"package\": \"p\", \"file\": \"/home/me/w.pth\", \"url\": \"https://x.org/a\","
-              " \"bytes\": 5, \"nested\": {\"a\": 1}}, \"accuracy\": {\"set\": \"s\", \"value\": 0.888}}") ==
-            GH_OK,
+              " \"bytes\": 5, \"nested\": {\"a\": 1}}, \"accuracy\": {\"set\": \"s\", \"value\": 0.888,"
+              " \"interval95\": [0.8, 0.9], \"files\": [\"/home/me/x\"]}}") == GH_OK,
         "%s", e.text);
     json_t *o = json_loads(m->json, 0, NULL);
     ck_assert_ptr_nonnull(o);
@@ -287,6 +287,7 @@ START_TEST(test_what_is_served_shows_no_paths)
     ck_assert_str_eq(json_string_value(json_object_get(json_object_get(o, "source"), "url")),
                      "https://x.org/a");
     ck_assert_ptr_nonnull(strstr(m->json, "\"value\":0.888"));
+    ck_assert_ptr_nonnull(strstr(m->json, "\"interval95\":[0.8,0.9]"));
     ck_assert_int_eq((int)json_integer_value(json_object_get(json_object_get(o, "input"), "width")), 224);
     ck_assert_str_eq(json_string_value(json_object_get(o, "license")), "MIT");
     json_decref(o);
