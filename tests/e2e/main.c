@@ -11,12 +11,10 @@ static const struct {
     const char *name;
     Suite *(*make)(void);
 } suites[] = {
-    {"soak", suite_soak},         {"forms", suite_forms},       {"errors", suite_errors},
-    {"protocol", suite_protocol}, {"load", suite_load},         {"access", suite_access},
-    {"api", suite_api},           {"commands", suite_commands}, {"example", suite_example},
-    {"train", suite_train},       {"pipeline", suite_pipeline}, {"annotate", suite_annotate},
-    {"objects", suite_objects},   {"predict", suite_predict},   {"v2", suite_v2},
-    {"eval", suite_eval},         {"faces", suite_faces},
+    {"soak", suite_soak},
+#define E2E_SUITE(name) {#name, suite_##name},
+#include "e2e/suites.inc"
+#undef E2E_SUITE
 };
 
 /* The first row runs only when it is named: it takes minutes. */
