@@ -59,6 +59,9 @@ void check_problem(const reply *r, int status, const char *text);
 /* The first label of a reply; "" when there is none. In a static buffer. */
 const char *first_label(const json_t *reply);
 
+/* Makes the folder `to`, the face detector as a model that takes requests, which in models/ it does not. */
+void open_detector(const char *to);
+
 #define E2E_SUITE(name) Suite *suite_##name(void);
 #include "e2e/suites.inc"
 #undef E2E_SUITE
