@@ -1,72 +1,12 @@
 /* The operators that the TFLite importer maps, each on its own: float32 ones here by family, then quantised
  * ones. Dimensions of a picture differ from one another, so that an exchanged order shows. */
-#include "unit/tflite_case.h"
+#include "unit/tflite_rows.h"
 
 #include "base/mem.h"
-#include "import/tflite_model.h"
 
 #include <string.h>
 
-/* ---- writing the table ---- */
-
-#define DIMS(...) .rank = sizeof((int32_t[]){__VA_ARGS__}) / sizeof(int32_t), .dims = {__VA_ARGS__}
-/* A computed tensor, and constants: of the table `numbers` from `at` on; of whole numbers. */
-#define T(...)                                                                                               \
-    {                                                                                                        \
-        DIMS(__VA_ARGS__)                                                                                    \
-    }
-#define C(at, bytes_, ...)                                                                                   \
-    {                                                                                                        \
-        DIMS(__VA_ARGS__), .data = numbers + (at), .bytes = 4 * (bytes_)                                     \
-    }
-#define I(...)                                                                                               \
-    {                                                                                                        \
-        .type = GH_TFL_INT32, .rank = 1, .dims = {sizeof((int32_t[]){__VA_ARGS__}) / sizeof(int32_t)},       \
-        .data = (const int32_t[]){__VA_ARGS__}, .bytes = sizeof((int32_t[]){__VA_ARGS__})                    \
-    }
-/* Quantised: by one scale and zero point, or by one a slice along `axis_`. */
-#define Q(type_, scale_, zero_, ...)                                                                         \
-    {                                                                                                        \
-        .type = GH_TFL_##type_, DIMS(__VA_ARGS__), .scale = (const float[]){scale_},                         \
-        .zero = (const int64_t[]){zero_}, .nscale = 1                                                        \
-    }
-#define QC(type_, scale_, zero_, bytes_, ...)                                                                \
-    {                                                                                                        \
-        .type = GH_TFL_##type_, DIMS(__VA_ARGS__), .scale = (const float[]){scale_},                         \
-        .zero = (const int64_t[]){zero_}, .nscale = 1, .data = octets, .bytes = (bytes_)                     \
-    }
-#define QSLICES(axis_, bytes_, ...)                                                                          \
-    {                                                                                                        \
-        .type = GH_TFL_INT8, DIMS(__VA_ARGS__), .scale = slices, .zero = zeros, .nscale = 3,                 \
-        .axis = (axis_), .data = octets, .bytes = (bytes_)                                                   \
-    }
-/* Biases are int32 with the scales of input times weights. */
-#define QBIAS(scale_, n)                                                                                     \
-    {                                                                                                        \
-        .type = GH_TFL_INT32, DIMS(n), .scale = scale_, .zero = zeros, .nscale = (n) == 3 ? 3 : 1,           \
-        .data = biases, .bytes = 4 * (n)                                                                     \
-    }
-#define B(v)                                                                                                 \
-    {                                                                                                        \
-        1, v                                                                                                 \
-    }
-#define N(v)                                                                                                 \
-    {                                                                                                        \
-        4, v                                                                                                 \
-    }
-#define F(v)                                                                                                 \
-    {                                                                                                        \
-        FB_FLOAT, v                                                                                          \
-    }
-#define NONE                                                                                                 \
-    {                                                                                                        \
-        0, 0                                                                                                 \
-    }
-
-enum { SAME, VALID };
-enum { NOACT, RELU, RELU_N1, RELU6 };
-
-static const float numbers[] = {
+const float tf_numbers[64] = {
     0.5f,     -1.25f,   2,       0.75f,    -0.5f,   1.5f,     -2.25f,  0.125f,   1,        -0.75f,
     0.25f,    -1.5f,    1.75f,   -0.25f,   -1,      0.625f,   2.5f,    -2,       0.375f,   1.25f,
     -0.125f,  0.875f,   -1.75f,  3,        -0.625f, 1.125f,   -2.5f,   0.0625f,  -3,       2.25f,
@@ -76,33 +16,23 @@ static const float numbers[] = {
     0.03125f, -2.0625f, 1.4375f, -0.9375f,
 };
 static const float positive[] = {0.5f, 2, 1.5f, 4};
-static const uint8_t octets[] = {
+const uint8_t tf_octets[54] = {
     3,  250, 17,  200, 96,  129, 128, 127, 64,  33,  255, 0,   5,   90,  180, 210, 77, 141,
     12, 99,  160, 222, 45,  8,   111, 190, 135, 70,  1,   254, 100, 30,  150, 60,  20, 240,
     85, 118, 175, 50,  205, 10,  140, 66,  230, 120, 25,  95,  185, 215, 40,  155, 75, 245,
 };
-static const float slices[3] = {0.02f, 0.01f, 0.05f}, bias_slices[3] = {0.001f, 0.0005f, 0.0025f};
+const float tf_slices[3] = {0.02f, 0.01f, 0.05f};
+static const float bias_slices[3] = {0.001f, 0.0005f, 0.0025f};
 static const float one_bias[3] = {0.001f, 0.001f, 0.001f};
-static const int64_t zeros[3] = {0, 0, 0};
+const int64_t tf_zeros[3] = {0, 0, 0};
 static const int32_t biases[3] = {400, -800, 120};
 
-/* Padding, strides, window, activation, in the order of Pool2DOptions. */
-#define POOL(pad, stride, width, height, act)                                                                \
+/* Biases are int32 with the scales of input times weights. */
+#define QBIAS(scale_, n)                                                                                     \
     {                                                                                                        \
-        B(pad), N(stride), N(stride), N(width), N(height), B(act)                                            \
+        .type = GH_TFL_INT32, DIMS(n), .scale = scale_, .zero = tf_zeros, .nscale = (n) == 3 ? 3 : 1,        \
+        .data = biases, .bytes = 4 * (n)                                                                     \
     }
-#define CONV(pad, stride_w, stride_h, act, dil_w, dil_h)                                                     \
-    {                                                                                                        \
-        B(pad), N(stride_w), N(stride_h), B(act), N(dil_w), N(dil_h)                                         \
-    }
-#define DEPTHWISE(pad, stride, times, act, dil)                                                              \
-    {                                                                                                        \
-        B(pad), N(stride), N(stride), N(times), B(act), N(dil), N(dil)                                       \
-    }
-
-#define OP(name_, code_, kind_, nin_, nout_)                                                                 \
-    .name = (name_), .code = (code_), .kind = (kind_), .nin = (nin_), .nout = (nout_)
-
 const tf_case tf_cases[] = {
     /* windows */
     {OP("CONV_2D same, stride 2", 3, 1, 3, 1),
@@ -335,21 +265,21 @@ const tf_case tf_cases[] = {
 };
 const size_t tf_ncases = GH_COUNT(tf_cases);
 
-void tf_case_write(gh_buf *b, const tf_case *c)
+void tf_case_file(tf_file *f, tf_op *op, const tf_case *c)
 {
-    tf_op op = {
+    *op = (tf_op){
         .code = c->code, .kind = c->kind, .nin = c->nin, .nout = c->nout, .ints = c->ints, .nints = c->nints};
-    tf_file f = {.tensors = c->tensors, .ntensors = c->nin + c->nout, .ops = &op, .nops = 1, .nout = c->nout};
+    *f =
+        (tf_file){.tensors = c->tensors, .ntensors = c->nin + c->nout, .ops = op, .nops = 1, .nout = c->nout};
     for (size_t i = 0; i < c->nin; i++) {
-        op.in[i] = (int32_t)i;
+        op->in[i] = (int32_t)i;
         if (!c->tensors[i].data)
-            f.in[f.nin++] = (int32_t)i;
+            f->in[f->nin++] = (int32_t)i;
     }
     for (size_t i = 0; i < c->nout; i++)
-        f.out[i] = op.out[i] = (int32_t)(c->nin + i);
-    memcpy(op.options, c->options, sizeof op.options);
-    op.noptions = c->kind ? GH_COUNT(op.options) : 0;
-    tf_write(b, &f, NULL);
+        f->out[i] = op->out[i] = (int32_t)(c->nin + i);
+    memcpy(op->options, c->options, sizeof op->options);
+    op->noptions = c->kind ? GH_COUNT(op->options) : 0;
 }
 
 float tf_case_x(const tf_tensor *t, size_t number, size_t i)

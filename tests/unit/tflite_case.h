@@ -1,5 +1,5 @@
-/* For tests: one TFLite operator each, with shapes, options and constants; golden_tflite.inc has what
- * TensorFlow's own interpreter computes from the very bytes that tf_case_write gives. */
+/* For tests: TFLite operators with shapes, options and constants; golden_tflite.inc has what TensorFlow's own
+ * interpreter computes from the very bytes that tf_write gives. */
 #ifndef GH_TEST_TFLITE_CASE_H
 #define GH_TEST_TFLITE_CASE_H
 
@@ -21,8 +21,18 @@ typedef struct tf_case {
 extern const tf_case tf_cases[];
 extern const size_t tf_ncases;
 
-/* The file of a case. */
-void tf_case_write(gh_buf *b, const tf_case *c);
+/* The file of a case; `op` is the memory of its one operator. */
+void tf_case_file(tf_file *f, tf_op *op, const tf_case *c);
+
+/* Several operators that meet as converters put them together; golden_tflite_nets.inc. */
+typedef struct tf_net {
+    const char *name;
+    tf_file file;
+} tf_net;
+
+extern const tf_net tf_nets[];
+extern const size_t tf_nnets;
+
 /* Element i of input `number`: eighths between -4 and 4 (of a quantised input the integers' values). */
 float tf_case_x(const tf_tensor *t, size_t number, size_t i);
 
