@@ -3,9 +3,11 @@
 #include "cli/cli.h"
 
 #include "base/mem.h"
+#include "cli/draft.h"
 #include "cli/network.h"
 #include "engine/cut.h"
 #include "engine/onnx.h"
+#include "engine/op.h"
 #include "tasks/jsontext.h"
 
 #include <stdio.h>
@@ -16,7 +18,7 @@
 typedef struct values {
     const char *model, *size;
     gh_opt_list models;
-    bool json, plan, labels;
+    bool json, plan, labels, manifest;
 } values;
 
 static const gh_option options[] = {
@@ -27,19 +29,23 @@ static const gh_option options[] = {
     {"plan", GH_OPT_FLAG, offsetof(values, plan), .help = "the steps with their kernels"},
     {"labels", GH_OPT_FLAG, offsetof(values, labels), .help = "the labels with their class numbers"},
     {"json", GH_OPT_FLAG, offsetof(values, json), .help = "one JSON object"},
+    {"manifest", GH_OPT_FLAG, offsetof(values, manifest),
+     .help = "a model.json to start from, guessed from the network; notes on stderr"},
     {0},
 };
 
 static const gh_usage usage = {
     .command = "inspect",
-    .args = "",
+    .args = "[FILE.onnx]",
     .about = "Shows a model's inputs, outputs, operators and parameters, and what it takes to run: "
              "multiply-adds a\n"
-             "picture, memory of activations (one session) and of packed weights (shared).",
-    .example = "gharial inspect --model efficientnet-lite0 --plan",
+             "picture, memory of activations (one session) and of packed weights (shared); what is missing "
+             "where it\n"
+             "does not run, and what it may be for where no manifest says.",
+    .example = "gharial inspect new.onnx --manifest > models/new/model.json",
     .options = options,
     .min_args = 0,
-    .max_args = 0,
+    .max_args = 1,
     .quiet = true,
 };
 
@@ -129,6 +135,39 @@ static void add_manifest(json_t *o, const gh_manifest *m, bool with_labels)
     json_decref(labels);
 }
 
+static json_t *missing_entry(const gh_graph *g, const gh_node *n)
+{
+    return json_pack("{s:o, s:o, s:I, s:o, s:i}", "operator", gh_json_text(n->type), "domain",
+                     gh_json_text(*n->domain ? n->domain : "ai.onnx"), "opset",
+                     (json_int_t)gh_graph_opset(g, n->domain), "node", gh_json_text(n->name), "nodes", 1);
+}
+
+/* Each operator that gharial lacks once: its first node, and how many nodes there are. */
+static json_t *missing_json(gh_graph *g)
+{
+    json_t *list = json_array(), *seen = json_object();
+    if (gh_graph_bind(g, NULL) == GH_OK)
+        g = NULL;
+    for (uint32_t i = 0; g && i < g->nnodes; i++) {
+        const gh_node *n = &g->nodes[i];
+        char key[400];
+        if (n->op)
+            continue;
+        snprintf(key, sizeof key, "%.200s.%.190s", n->domain, n->type);
+        json_t *entry = json_object_get(seen, key);
+        if (entry) {
+            json_object_set_new(entry, "nodes",
+                                json_integer(json_integer_value(json_object_get(entry, "nodes")) + 1));
+        } else {
+            entry = missing_entry(g, n);
+            json_object_set(seen, key, entry);
+            json_array_append_new(list, entry);
+        }
+    }
+    json_decref(seen);
+    return list;
+}
+
 /* Where a body can be cut for training, from the front to the end; the one that training takes by itself
  * comes first. */
 static json_t *cuts_json(const gh_graph *g)
@@ -146,7 +185,7 @@ static json_t *cuts_json(const gh_graph *g)
     return list;
 }
 
-static json_t *describe_file(const gh_network *n, const gh_graph *g, const values *v)
+static json_t *describe_file(const gh_network *n, gh_graph *g, const values *v)
 {
     json_t *o = json_object();
     if (n->manifest)
@@ -159,6 +198,7 @@ static json_t *describe_file(const gh_network *n, const gh_graph *g, const value
     json_object_set_new(o, "nodes", json_integer(g->nnodes));
     json_object_set_new(o, "operators", operators_json(g));
     json_object_set_new(o, "parameters", json_integer(parameters(g)));
+    json_object_set_new(o, "missing", missing_json(g));
     json_object_set_new(o, "cuts", cuts_json(g));
     return o;
 }
@@ -171,6 +211,24 @@ static void describe_plan(json_t *o, const gh_network *n, const values *v)
     json_object_set_new(o, "packed_bytes", json_integer((json_int_t)gh_net_packed_bytes(n->net)));
     if (v->plan)
         json_object_set_new(o, "plan", plan_json(n->plan));
+}
+
+/* For a network without a manifest: what it may be for. */
+static void describe_guess(json_t *o, const gh_network *n)
+{
+    gh_draft d = {0};
+    gh_err e = {0};
+    gh_status status = gh_draft_make(&d, n, json_string_value(json_object_get(o, "producer")), &e);
+    json_t *guess = json_object();
+    if (status == GH_OK)
+        json_object_set(guess, "task", json_object_get(d.manifest, "task"));
+    else
+        json_object_set_new(guess, "task", json_null());
+    if (status != GH_OK)
+        gh_draft_note(&d, "%s", e.text);
+    json_object_set(guess, "notes", d.notes);
+    json_object_set_new(o, "guess", guess);
+    gh_draft_free(&d);
 }
 
 static const char *text(const json_t *o, const char *key)
@@ -250,6 +308,10 @@ static void print_text(const json_t *o)
     printf("%-12s %.0f:", "nodes", number(o, "nodes"));
     json_object_foreach(operators, key, item) printf(" %s %.0f", key, json_number_value(item));
     printf("\n%-12s %.0f\n", "parameters", number(o, "parameters"));
+    json_array_foreach(json_object_get(o, "missing"), i, item)
+        printf("%-12s %s of %s opset %.0f, %.0f node%s, the first is \"%s\"\n", "missing",
+               text(item, "operator"), text(item, "domain"), number(item, "opset"), number(item, "nodes"),
+               number(item, "nodes") > 1 ? "s" : "", text(item, "node"));
     print_cuts(json_object_get(o, "cuts"));
     if (json_object_get(o, "macs")) {
         printf("%-12s %.1f million multiply-adds in %.0f steps\n", "work", number(o, "macs") / 1e6,
@@ -257,6 +319,8 @@ static void print_text(const json_t *o)
         printf("%-12s %.2f MB of activations, %.2f MB of packed weights\n", "memory",
                number(o, "arena_bytes") / 1e6, number(o, "packed_bytes") / 1e6);
     }
+    json_array_foreach(json_object_get(json_object_get(o, "guess"), "notes"), i, item)
+        printf("%-12s %s\n", i ? "" : "guess", json_string_value(item));
     if (json_object_get(o, "plan"))
         print_plan(json_object_get(o, "plan"));
     json_array_foreach(json_object_get(o, "labels"), i, item) printf("%6zu %s\n", i, json_string_value(item));
@@ -272,7 +336,9 @@ static gh_status inspect(gh_network *n, const values *v, gh_err *e)
     gh_status status = gh_network_load(n, v->size, e);
     if (status == GH_OK)
         describe_plan(o, n, v);
-    else
+    if (status == GH_OK && !n->manifest)
+        describe_guess(o, n);
+    if (status != GH_OK)
         json_object_set_new(o, "error", gh_json_text(e->text));
     if (v->json) {
         gh_cli_print_json("inspect", o, false);
@@ -280,6 +346,25 @@ static gh_status inspect(gh_network *n, const values *v, gh_err *e)
         print_text(o);
         json_decref(o);
     }
+    return status;
+}
+
+/* The manifest goes to stdout, so that it may become a file; what was guessed to stderr. */
+static gh_status print_manifest(gh_network *n, const values *v, gh_err *e)
+{
+    gh_graph *g = NULL;
+    gh_draft d = {0};
+    size_t i;
+    json_t *note;
+    GH_TRY(gh_onnx_read(&g, n->file, e));
+    gh_status status = gh_network_load(n, v->size, e);
+    if (status == GH_OK)
+        status = gh_draft_make(&d, n, g->producer, e);
+    json_array_foreach(d.notes, i, note) fprintf(stderr, "gharial inspect: %s\n", json_string_value(note));
+    if (status == GH_OK)
+        gh_cli_print_json("inspect", json_incref(d.manifest), false);
+    gh_draft_free(&d);
+    gh_graph_free(&g);
     return status;
 }
 
@@ -291,9 +376,12 @@ int gh_cmd_inspect(int argc, char **argv)
     int code = gh_options_parse(&usage, &v, &argc, argv);
     if (code != GH_OPT_GO_ON)
         return code;
-    gh_status status = gh_network_find(&n, v.model, &v.models, &e);
+    if (argc == 1 && v.model)
+        return gh_cli_fail("inspect", gh_fail(&e, GH_ARG, "there is a file and a --model; one is enough"),
+                           &e);
+    gh_status status = gh_network_find(&n, argc == 1 ? argv[0] : v.model, &v.models, &e);
     if (status == GH_OK)
-        status = inspect(&n, &v, &e);
+        status = v.manifest ? print_manifest(&n, &v, &e) : inspect(&n, &v, &e);
     gh_network_free(&n);
     return gh_cli_flush("inspect", status == GH_OK ? 0 : gh_cli_fail("inspect", status, &e));
 }

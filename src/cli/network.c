@@ -72,6 +72,10 @@ gh_status gh_network_load(gh_network *n, const char *size_text, gh_err *e)
     for (size_t i = 0; i < count; i++)
         shapes[i] = fixed_shape(gh_net_input(n->net, i)->shape, size);
     gh_status status = gh_plan_get(&n->plan, n->net, shapes, e);
+    if (count) {
+        n->input = shapes[0];
+        n->size = n->input.rank == 4 ? (gh_size){(int)n->input.dims[3], (int)n->input.dims[2]} : size;
+    }
     gh_free(shapes);
     return status;
 }

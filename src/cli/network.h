@@ -11,6 +11,8 @@ typedef struct gh_network {
     gh_manifest *manifest; /* NULL for a bare file */
     gh_net *net;
     gh_plan *plan;
+    gh_size size;   /* of a picture, once loaded */
+    gh_shape input; /* of the first input, once loaded: no side open */
 } gh_network;
 
 /* Finds the model's file and reads its manifest, if any. */

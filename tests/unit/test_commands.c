@@ -264,7 +264,71 @@ START_TEST(test_inspect_of_what_cannot_run)
     ck_assert_msg(status == GH_OK, "%s", e.text);
     ck_assert_int_eq(run(gh_cmd_inspect, "inspect --model @odd.onnx"), 4);
     check_line("nodes", "MadeUp 1");
+    check_line("missing", "MadeUp of ai.onnx opset 13, 1 node, the first is \"made\"");
     ck_assert_ptr_nonnull(strstr(capture_err, "MadeUp"));
+    ck_assert_int_eq(run(gh_cmd_inspect, "inspect @odd.onnx --json"), 4);
+    parse_out();
+    ck_assert_str_eq(text(json_array_get(json_object_get(o, "missing"), 0), "node"), "made");
+    ck_assert_int_eq(run(gh_cmd_inspect, "inspect @odd.onnx --manifest"), 4);
+    ck_assert_str_eq(capture_out, "");
+}
+END_TEST
+
+/* What is printed is a model.json that loads, and says what the file tells. */
+START_TEST(test_inspect_drafts_a_manifest)
+{
+    gh_err e = {0};
+    ck_assert_int_eq(run(gh_cmd_inspect, "inspect @models/a/model.onnx --manifest"), 0);
+    ck_assert_ptr_nonnull(strstr(capture_err, "task classify, whose scores go through softmax"));
+    ck_assert_ptr_nonnull(strstr(capture_err, "mean and scale are a guess"));
+    tiny_text("models/a/model.json", capture_out);
+    gh_manifest *m = NULL;
+    ck_assert_msg(gh_manifest_read(&m, tiny_path("models/a"), &e) == GH_OK, "%s", e.text);
+    ck_assert_str_eq(m->name, "a");
+    ck_assert_int_eq(m->task, GH_TASK_CLASSIFY);
+    ck_assert_int_eq(m->decoder, GH_DECODE_SOFTMAX);
+    ck_assert_int_eq(m->input.width, TINY_SIDE);
+    ck_assert_uint_eq(m->nlabels, TINY_CLASSES);
+    gh_manifest_free(&m);
+    tiny_picture("green.png", 20, 10, 0, 250, 0);
+    ck_assert_int_eq(run(gh_cmd_predict, "predict --model a @green.png --top 1"), 0);
+    check_line("green.png: ", "1 0.");
+    ck_assert_int_eq(run(gh_cmd_inspect, "inspect @models/a/model.onnx --model a"), 2);
+    ck_assert_ptr_nonnull(strstr(capture_err, "one is enough"));
+}
+END_TEST
+
+/* One network of each kind, told by its last layer or by the shape of its output. */
+START_TEST(test_inspect_guesses_tasks)
+{
+    static const struct {
+        const char *type, *task, *key, *word;
+    } cases[] = {{"Softmax", "classify", "decoder", "probabilities"},
+                 {"GlobalAveragePool", "embed", "decoder", "features"},
+                 {"Sigmoid", "segment", "activation", "none"},
+                 {"Abs", "segment", "activation", "softmax"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        gh_graph *g = NULL;
+        gh_err e = {0};
+        ck_assert_int_eq(gh_graph_new(&g, &e), GH_OK);
+        uint32_t x = gh_graph_input(g, "x", GH_F32, gh_shape_of(4, (int64_t[]){1, 3, 8, 8}));
+        if (i == 0) {
+            x = gh_graph_op(g, "GlobalMaxPool", "pool", &x, 1);
+            x = gh_graph_op(g, "Flatten", "flat", &x, 1);
+        }
+        gh_graph_output(g, gh_graph_op(g, cases[i].type, "last", &x, 1));
+        tiny_text("some.onnx", "");
+        ck_assert_int_eq(gh_graph_check(g, &e), GH_OK);
+        ck_assert_int_eq(gh_onnx_write(g, tiny_path("some.onnx"), &e), GH_OK);
+        gh_graph_free(&g);
+        ck_assert_int_eq(run(gh_cmd_inspect, "inspect @some.onnx --manifest"), 0);
+        parse_out();
+        ck_assert_str_eq(text(o, "task"), cases[i].task);
+        ck_assert_str_eq(text(json_object_get(o, "output"), cases[i].key), cases[i].word);
+        ck_assert_int_eq(run(gh_cmd_inspect, "inspect @some.onnx --json"), 0);
+        parse_out();
+        ck_assert_str_eq(text(json_object_get(o, "guess"), "task"), cases[i].task);
+    }
 }
 END_TEST
 
@@ -338,6 +402,8 @@ Suite *gh_suite_commands(void)
     tcase_add_test(t, test_eval_of_tables);
     tcase_add_test(t, test_inspect);
     tcase_add_test(t, test_inspect_of_what_cannot_run);
+    tcase_add_test(t, test_inspect_drafts_a_manifest);
+    tcase_add_test(t, test_inspect_guesses_tasks);
     tcase_add_test(t, test_bench);
     tcase_add_test(t, test_version);
     tcase_add_loop_test(t, test_help_fits_a_screen, 0, (int)GH_COUNT(commands));
