@@ -69,6 +69,14 @@ static void map_binary(gh_tfjs_import *im, const gh_tfjs_node *n)
     gh_tfjs_set(im, n, binary(im, n, n->row->arg));
 }
 
+static void map_floor_div(gh_tfjs_import *im, const gh_tfjs_node *n)
+{
+    const gh_nhwc_value *x = gh_tfjs_in(im, n, 0);
+    if (x && x->type != GH_F32)
+        gh_nhwc_fail(&im->b, GH_UNSUPPORTED, "it divides whole numbers; gharial imports it for float32");
+    gh_tfjs_set(im, n, gh_nhwc_unary(&im->b, binary(im, n, "Div"), "Floor"));
+}
+
 static void map_squared_difference(gh_tfjs_import *im, const gh_tfjs_node *n)
 {
     const gh_nhwc_value *d = binary(im, n, "Sub");
@@ -149,6 +157,7 @@ const gh_tfjs_row gh_tfjs_rows_math[] = {
     {"Mul", 2, 2, map_binary, "Mul"},
     {"RealDiv", 2, 2, map_binary, "Div"},
     {"Div", 2, 2, map_binary, "Div"},
+    {"FloorDiv", 2, 2, map_floor_div, NULL},
     {"Maximum", 2, 2, map_binary, "Max"},
     {"Minimum", 2, 2, map_binary, "Min"},
     {"Pow", 2, 2, map_binary, "Pow"},
@@ -168,6 +177,20 @@ const gh_tfjs_row gh_tfjs_rows_math[] = {
     {"Neg", 1, 1, map_unary, "Neg"},
     {"Floor", 1, 1, map_unary, "Floor"},
     {"Ceil", 1, 1, map_unary, "Ceil"},
+    {"Reciprocal", 1, 1, map_unary, "Reciprocal"},
+    {"Round", 1, 1, map_unary, "Round"},
+    {"Sign", 1, 1, map_unary, "Sign"},
+    {"Sin", 1, 1, map_unary, "Sin"},
+    {"Cos", 1, 1, map_unary, "Cos"},
+    {"Tan", 1, 1, map_unary, "Tan"},
+    {"Asin", 1, 1, map_unary, "Asin"},
+    {"Acos", 1, 1, map_unary, "Acos"},
+    {"Atan", 1, 1, map_unary, "Atan"},
+    {"Sinh", 1, 1, map_unary, "Sinh"},
+    {"Cosh", 1, 1, map_unary, "Cosh"},
+    {"Softplus", 1, 1, map_unary, "Softplus"},
+    {"Selu", 1, 1, map_unary, "Selu"},
+    {"Erf", 1, 1, map_unary, "Erf"},
     {"Rsqrt", 1, 1, map_rsqrt, NULL},
     {"Square", 1, 1, map_square, NULL},
     {"Cast", 1, 1, map_cast, NULL},
@@ -176,6 +199,7 @@ const gh_tfjs_row gh_tfjs_rows_math[] = {
     {"Sum", 2, 2, map_reduce, "ReduceSum"},
     {"Max", 2, 2, map_reduce, "ReduceMax"},
     {"Min", 2, 2, map_reduce, "ReduceMin"},
+    {"Prod", 2, 2, map_reduce, "ReduceProd"},
     {"MatMul", 2, 2, map_matmul, NULL},
     {"_FusedMatMul", 2, UINT32_MAX, map_matmul, NULL},
     {"BatchMatMul", 2, 2, map_batch_matmul, NULL},

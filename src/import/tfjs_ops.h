@@ -32,7 +32,7 @@ typedef struct gh_tfjs_row {
 } gh_tfjs_row;
 
 /* Each ends with a row without a function. */
-extern const gh_tfjs_row gh_tfjs_rows_math[], gh_tfjs_rows_window[], gh_tfjs_rows_move[];
+extern const gh_tfjs_row gh_tfjs_rows_math[], gh_tfjs_rows_window[], gh_tfjs_rows_move[], gh_tfjs_rows_make[];
 
 /* Input i, or NULL after recording that it is not there. */
 const gh_nhwc_value *gh_tfjs_in(gh_tfjs_import *im, const gh_tfjs_node *n, uint32_t i);

@@ -206,7 +206,8 @@ static void walk(gh_tfjs_import *im, visit *stack, uint8_t *state, uint32_t from
 
 static const gh_tfjs_row *find_row(const char *op)
 {
-    static const gh_tfjs_row *const families[] = {gh_tfjs_rows_math, gh_tfjs_rows_window, gh_tfjs_rows_move};
+    static const gh_tfjs_row *const families[] = {gh_tfjs_rows_math, gh_tfjs_rows_window, gh_tfjs_rows_move,
+                                                  gh_tfjs_rows_make};
     for (size_t f = 0; f < GH_COUNT(families); f++)
         for (const gh_tfjs_row *row = families[f]; row->map; row++)
             if (strcmp(row->op, op) == 0)

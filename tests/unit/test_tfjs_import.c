@@ -193,6 +193,58 @@ START_TEST(test_windows)
 }
 END_TEST
 
+#define MADE_WEIGHTS                                                                                         \
+    "shape int32 2\nfrom int32 -\nto int32 -\nby int32 -\nplace int32 1\nsize int32 1\nseven int32 1\n"      \
+    "five int32 -\nhalf float32 -\n"
+static const struct {
+    int32_t shape[2], from, to, by, place, size, seven, five;
+    float half;
+} made = {{1, 2}, 2, -4, -3, 1, 2, 7, 5, 2.5f};
+
+/* What makes known numbers is computed while importing: nothing of it is left. */
+START_TEST(test_made_numbers)
+{
+    gh_graph *g = import("x Placeholder dtype=DT_FLOAT shape=1x2\n"
+                         "f Fill shape half\n"  /* 2.5, 2.5 */
+                         "r Range from to by\n" /* 2, -1 */
+                         "c Cast r DstT=DT_FLOAT\n"
+                         "s SparseToDense place size seven five\n" /* 5, 7 */
+                         "d Cast s DstT=DT_FLOAT\n"
+                         "z ZerosLike x\n"
+                         "m Mul f c\n"
+                         "n Add m d\n"
+                         "o Add n z\n"
+                         "y Add x o\n",
+                         MADE_WEIGHTS, &made, sizeof made);
+    ck_assert_uint_eq(g->nnodes, 1);
+    computes(g, (const float[]){1, 2}, 2, (const float[]){11, 6.5f}, 2);
+}
+END_TEST
+
+static const struct {
+    const char *nodes;
+    gh_status status;
+    const char *part;
+} bad_made[] = {
+    {"y Range from to place_0\nplace_0 Sub by by\n", GH_LIMIT, "makes more than"},
+    {"p Mul to to\nq Mul p p\nr Mul q q\ns Mul r r\nt Pack s s N=2\ny Fill t half\n", GH_LIMIT,
+     "makes more than"},
+    {"y Fill shape x\n", GH_UNSUPPORTED, "input 1 is not one number"},
+    {"n Pack by by N=2\ny Fill n half\n", GH_UNSUPPORTED, "shape is not known"},
+    {"y SparseToDense seven size seven five\n", GH_UNSUPPORTED, "at most 8 dimensions"},
+    {"y SparseToDense place shape seven five\n", GH_UNSUPPORTED, "at most 8 dimensions"},
+};
+
+START_TEST(test_made_numbers_are_bounded)
+{
+    gh_buf nodes = {0};
+    gh_buf_printf(&nodes, "x Placeholder dtype=DT_FLOAT shape=1x2\n%s%c", bad_made[_i].nodes, 0);
+    refused((const char *)nodes.data, MADE_WEIGHTS, &made, sizeof made, NULL, bad_made[_i].status,
+            bad_made[_i].part);
+    gh_buf_free(&nodes);
+}
+END_TEST
+
 /* ---- what is wanted of a graph ---- */
 
 #define CHAIN                                                                                                \
@@ -401,6 +453,8 @@ Suite *gh_suite_tfjs_import(void)
     tcase_add_test(t, test_batch_normalisation_vanishes);
     tcase_add_test(t, test_nchw_is_not_turned);
     tcase_add_test(t, test_windows);
+    tcase_add_test(t, test_made_numbers);
+    tcase_add_loop_test(t, test_made_numbers_are_bounded, 0, (int)GH_COUNT(bad_made));
     tcase_add_test(t, test_cut_at_both_ends);
     tcase_add_loop_test(t, test_cuts_that_do_not_fit, 0, (int)GH_COUNT(bad_cuts));
     tcase_add_test(t, test_signature);
