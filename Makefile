@@ -213,7 +213,7 @@ serve: deps
 
 # Random networks and the photos, against ONNX Runtime.
 .PHONY: check-ort
-check-ort: all $(BUILD)/onnx $(BUILD)/bench-tensors
+check-ort: all $(BUILD)/onnx $(BUILD)/bench-tensors $(BUILD)/bench-masks
 	$(Q)BUILD=$(BUILD) sh tests/bench/run.sh check
 
 # The page in headless Chromium.
@@ -244,6 +244,7 @@ $(BUILD)/bench-%: $(BUILD)/obj/tests/bench/%.o $(BUILD)/libgharial.a
 bench: all $(patsubst tests/bench/%.c,$(BUILD)/bench-%,$(wildcard tests/bench/*.c))
 	$(Q)BUILD=$(BUILD) sh tests/bench/run.sh
 	$(Q)BUILD=$(BUILD) sh tests/bench/run.sh nets
+	$(Q)$(BUILD)/bench-segment
 	$(Q)BUILD=$(BUILD) sh tests/bench/run.sh heads $(if $(DATA),--data $(DATA) --model models/efficientnet-lite0/model.onnx)
 
 # The experiment of the README, on a set of your own: DATA/{train,test}/<class>/.

@@ -111,15 +111,15 @@ static void print_boxes(const gh_result *r)
 }
 
 /* What share of the picture each class covers, in how many parts. */
-static void print_areas(const gh_result *r)
+static void print_areas(const job *j, const gh_result *r)
 {
     gh_area_result a = {.size = sizeof a};
     double pixels = (double)gh_result_width(r) * gh_result_height(r);
-    size_t i = 0;
+    size_t i = 0, most = j->options.limit ? (size_t)j->options.limit : 100; /* parts that are listed */
     putchar(':');
     for (; gh_result_area(&a, r, i) == GH_OK; i++)
-        printf("%s %s %.1f %% in %zu part%s", i ? "," : "", a.label, 100 * (double)a.pixels / pixels,
-               a.region_count, a.region_count == 1 ? "" : "s");
+        printf("%s %s %.1f %% in %s%zu part%s", i ? "," : "", a.label, 100 * (double)a.pixels / pixels,
+               a.region_count == most ? "at least " : "", a.region_count, a.region_count == 1 ? "" : "s");
     puts(i ? "" : " only background");
 }
 
@@ -131,7 +131,7 @@ static void print_text(const job *j, const gh_result *r, const char *file)
     else if (strcmp(gh_predictor_task(j->predictor), "embed") == 0)
         puts(": a vector of features; --json shows it");
     else if (strcmp(gh_predictor_task(j->predictor), "segment") == 0)
-        print_areas(r);
+        print_areas(j, r);
     else
         print_labels(r);
     if (gh_result_truncated(r)) {

@@ -50,7 +50,7 @@ static void add_cors(gh_exchange *x)
         return;
     gh_reply_header(&x->reply, "Access-Control-Allow-Origin", "%s", origin);
     gh_reply_header(&x->reply, "Access-Control-Expose-Headers",
-                    "X-Request-ID, Server-Timing, Retry-After, X-Model, X-Labels, "
+                    "X-Request-ID, Server-Timing, Retry-After, X-Model, X-Labels, X-Warning, "
                     "Inference-Header-Content-Length");
 }
 

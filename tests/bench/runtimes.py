@@ -13,12 +13,12 @@ BUILD = os.environ.get("BUILD", ".build")
 WARM_UP_S = 0.2  # as `gharial bench` has it
 
 
-def models(names):
-    """Folders of these models, or of every classifier here that has its weights."""
+def models(names, task="classify"):
+    """Folders of these models, or of every one of the task here that has its weights."""
     found = []
     for name in names or sorted(os.listdir("models")):
         folder = f"models/{name}"
-        if os.path.exists(f"{folder}/model.onnx") and manifest(folder)["task"] == "classify":
+        if os.path.exists(f"{folder}/model.onnx") and manifest(folder)["task"] == task:
             found.append(folder)
         elif names:
             raise SystemExit(f"{folder}/model.onnx is not there; make models MODELS={name}")

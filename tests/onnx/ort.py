@@ -3,8 +3,8 @@ build from checkpoints (random ones), and on the photos with every classifier th
 
 Usage: sh tests/bench/run.sh check [COUNT [FIRST-SEED]]
 Fails when an output differs by more than 2e-4 of its size (1e-4 of the largest value for networks of every operator,
-and between our own passes), or the photos get another best class or a probability
-that differs by 1e-4 or more."""
+and between our own passes), the photos get another best class or a probability
+that differs by 1e-4 or more, or their masks differ."""
 import glob
 import os
 import subprocess
@@ -14,6 +14,7 @@ import tempfile
 import numpy
 import onnxruntime
 
+import masks as masks_of
 import runtimes
 
 LARGEST = 2e-4
@@ -105,12 +106,25 @@ def photos():
     return good
 
 
+def masks():
+    """Within 1e-3 on the grid, and 99.9 % of the pixels of each photo in the class that the rule gives them."""
+    paths, good = sorted(glob.glob(".build/photos/*.*g")), True
+    for folder in runtimes.models([], "segment"):
+        worst, share = masks_of.compare(folder, paths)
+        print(f"{folder[7:]}: masks of {len(paths)} photos differ by at most {worst:.1e}, {100 * share:.4f} % of the "
+              f"pixels or more have the same class")
+        good = good and worst <= 1e-3 and share >= 0.999
+    return good
+
+
 def main(count=300, first=0):
     good = random_networks(int(count), int(first), False)
     good = random_networks(int(count), int(first), True) and good
     good = built_networks() and good
     if os.path.exists(f"{runtimes.BUILD}/bench-tensors"):
         good = photos() and good
+    if os.path.exists(f"{runtimes.BUILD}/bench-masks"):
+        good = masks() and good
     return 0 if good else 1
 
 
