@@ -48,6 +48,20 @@ static void decode(const uint8_t *data, size_t size, const gh_image_info *info, 
     gh_image_free(&image);
 }
 
+/* A PNG as a mask: every sample of it can be read. */
+static void decode_index(const uint8_t *data, size_t size, const gh_image_info *info)
+{
+    uint8_t *samples = NULL, all = 0;
+    gh_err e = {0};
+    gh_status status = gh_png_decode_index(&samples, data, size, info, &e);
+    GH_ASSERT((status == GH_OK) == (samples != NULL));
+    GH_ASSERT(status == GH_OK || e.text[0] != '\0');
+    for (size_t i = 0; samples && i < (size_t)info->coded_width * (size_t)info->coded_height; i++)
+        all |= samples[i];
+    GH_ASSERT(!samples || (all & ~((1u << data[24]) - 1)) == 0); /* no more bits than the header says */
+    gh_free(samples);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     gh_image_info info;
@@ -59,5 +73,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_info(&info);
     decode(data, size, &info, 0);
     decode(data, size, &info, 8);
+    if (info.format == GH_IMAGE_PNG)
+        decode_index(data, size, &info);
     return 0;
 }

@@ -122,6 +122,27 @@ START_TEST(test_what_is_refused)
 }
 END_TEST
 
+START_TEST(test_no_memory)
+{
+    gh_status status = GH_NOMEM;
+    int n = 0;
+    folder("images");
+    folder("masks");
+    tiny_text("classes.txt", "a\nb\n");
+    tiny_text("images/1.jpg", "");
+    tiny_text("masks/1.png", "");
+    const char *dir = tiny_path(".");
+    for (; status == GH_NOMEM; n++) {
+        gh_mem_fail_after(n);
+        status = gh_maskset_open(&set, dir, &e);
+        gh_mem_fail_after(-1);
+        ck_assert((status == GH_OK) == (set != NULL));
+    }
+    ck_assert_int_eq(status, GH_OK);
+    ck_assert_int_gt(n, 8);
+}
+END_TEST
+
 static void write_mask(int depth, int colour, bool interlaced, const uint16_t *samples)
 {
     static const uint8_t palette[3 * 256];
@@ -220,6 +241,7 @@ Suite *gh_suite_maskset(void)
     tcase_add_test(t, test_images_and_masks);
     tcase_add_test(t, test_parts);
     tcase_add_test(t, test_what_is_refused);
+    tcase_add_test(t, test_no_memory);
     tcase_add_loop_test(t, test_values_are_kept, 0, 16);
     tcase_add_test(t, test_values_are_mapped);
     tcase_add_test(t, test_what_is_no_mask);
