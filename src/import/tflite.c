@@ -103,7 +103,7 @@ static void add_inputs(gh_tfl_import *im)
 static const gh_nhwc_value *add_floats(gh_tfl_import *im, const gh_tfl_tensor *t)
 {
     gh_graph *g = im->b.graph;
-    if (t->type == GH_TFL_FLOAT32 && (uintptr_t)t->data % _Alignof(float) == 0)
+    if (t->type == GH_TFL_FLOAT32 && !t->unpacked && (uintptr_t)t->data % _Alignof(float) == 0)
         return gh_nhwc_const(&im->b, GH_F32, t->shape, t->data, false);
     im->room -= (double)t->count;
     if (im->room < 0)

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "engine/graph.h"
+#include "import/tflite_sparse.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +18,9 @@
 #define MAX_CODES   100000u
 #define MAX_NAME    300u /* bytes; longer names are cut */
 #define MAX_TABLES  ((size_t)512 << 20)
+/* A sparse tensor may have so many elements a byte of the file, and so many besides. */
+#define SPARSE_A_BYTE 64
+#define SPARSE_FREE   ((size_t)1 << 20)
 
 typedef struct reader {
     gh_tfl_model *m;
@@ -94,6 +98,29 @@ static gh_status read_quantization(const reader *r, gh_tfl_tensor *t, const gh_f
     return GH_OK;
 }
 
+static gh_status read_sparse(const reader *r, gh_tfl_tensor *t, const gh_fb_table *table,
+                             const gh_fb_vector *bytes)
+{
+    gh_fb_table sparsity = gh_fb_child(table, 6);
+    unsigned width = type_bits(t->type) / 8;
+    if (!width)
+        return gh_fail(r->e, GH_UNSUPPORTED,
+                       "tensor \"%s\" is stored sparse as %s; gharial reads sparse weights of whole bytes",
+                       t->name, gh_tfl_type_name(t->type));
+    if (t->count > r->m->fb.size * SPARSE_A_BYTE + SPARSE_FREE)
+        return gh_fail(
+            r->e, GH_LIMIT,
+            "tensor \"%s\" is stored sparse and has %zu elements, more than a file of this size may", t->name,
+            t->count);
+    uint8_t *dense = gh_arena_array(r->m->arena, t->count, width);
+    if (!dense)
+        return no_memory(r);
+    GH_TRY(gh_tfl_densify(dense, t, &sparsity, bytes, width, r->e));
+    t->data = dense;
+    t->written = t->unpacked = true;
+    return GH_OK;
+}
+
 static gh_status read_data(const reader *r, gh_tfl_tensor *t, const gh_fb_table *table)
 {
     int64_t number = gh_fb_int(table, 2, 4, 0);
@@ -113,8 +140,7 @@ static gh_status read_data(const reader *r, gh_tfl_tensor *t, const gh_fb_table 
     if (!constant)
         return GH_OK;
     if (gh_fb_has(table, 6))
-        return gh_fail(r->e, GH_UNSUPPORTED, "tensor \"%s\" is stored sparse; gharial reads dense weights",
-                       t->name);
+        return read_sparse(r, t, table, &bytes);
     uint64_t want = ((uint64_t)t->count * bits + 7) / 8;
     if (bits && bytes.count != want)
         return gh_fail(r->e, GH_FORMAT, "tensor \"%s\" has %u bytes; its shape and type %s need %llu",
@@ -271,8 +297,8 @@ static gh_status check_order(const reader *r, const gh_tfl_op *op, uint32_t numb
  * converted where it is used. */
 static bool unpacks_constant(const reader *r, const gh_tfl_op *op)
 {
-    if ((op->code != GH_TFL_DEQUANTIZE && op->code != GH_TFL_QUANTIZE) || op->ninputs != 1 ||
-        op->noutputs != 1 || op->inputs[0] == GH_TFL_ABSENT)
+    if ((op->code != GH_TFL_DEQUANTIZE && op->code != GH_TFL_QUANTIZE && op->code != GH_TFL_DENSIFY) ||
+        op->ninputs != 1 || op->noutputs != 1 || op->inputs[0] == GH_TFL_ABSENT)
         return false;
     const gh_tfl_tensor *from = &r->m->tensors[op->inputs[0]];
     gh_tfl_tensor *to = &r->m->tensors[op->outputs[0]];

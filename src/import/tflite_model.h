@@ -21,7 +21,7 @@ enum {
 };
 
 /* BuiltinOperator; those that the reader itself must know. The others stand in the table of operators. */
-enum { GH_TFL_DEQUANTIZE = 6, GH_TFL_CUSTOM = 32, GH_TFL_QUANTIZE = 114 };
+enum { GH_TFL_DEQUANTIZE = 6, GH_TFL_CUSTOM = 32, GH_TFL_QUANTIZE = 114, GH_TFL_DENSIFY = 124 };
 
 #define GH_TFL_ABSENT UINT32_MAX /* an optional input that was left out */
 
@@ -34,7 +34,8 @@ typedef struct gh_tfl_tensor {
     gh_fb_vector scale;  /* float; none: not quantised; one; or one a slice along `axis` */
     gh_fb_vector zero;   /* int64: as many, or none for 0 */
     int axis;
-    bool written; /* a graph input, a constant, or the output of an operator seen so far */
+    bool written;  /* a graph input, a constant, or the output of an operator seen so far */
+    bool unpacked; /* the file has the elements in another form: `data` dies with the model */
 } gh_tfl_tensor;
 
 typedef struct gh_tfl_op {
@@ -56,7 +57,7 @@ typedef struct gh_tfl_model {
 } gh_tfl_model;
 
 /* Reads the first subgraph. `data` outlives the model. GH_FORMAT for bytes that lie, GH_UNSUPPORTED for what
- * gharial does not read (weights outside of the FlatBuffer, variables, sparse weights), GH_LIMIT. */
+ * gharial does not read (weights outside of the FlatBuffer, variables), GH_LIMIT. */
 GH_MUST_CHECK gh_status gh_tfl_open(gh_tfl_model **out, const uint8_t *data, size_t size, gh_err *e);
 void gh_tfl_free(gh_tfl_model **model);
 

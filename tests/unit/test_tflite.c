@@ -256,8 +256,8 @@ START_TEST(test_bad_tensor)
     t.axis = 1;
     refused_tensor(1, t, GH_FORMAT, "2 scales and 2 zero points along its dimension 1");
     t = tensors[1];
-    t.sparse = true;
-    refused_tensor(1, t, GH_UNSUPPORTED, "stored sparse");
+    t.sparse = &(tf_sparse){.norder = 0};
+    refused_tensor(1, t, GH_FORMAT, "stored sparse, but its order of traversal does not fit");
     t = tensors[1];
     t.external = true;
     refused_tensor(1, t, GH_UNSUPPORTED, "outside of the FlatBuffer");

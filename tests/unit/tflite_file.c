@@ -110,6 +110,46 @@ static void put_quantization(gh_buf *b, const tf_tensor *t, size_t place)
         fb_point(b, p[3], fb_vector(b, t->zero, t->nscale, 8));
 }
 
+/* A table with one vector, of that type's width. */
+static size_t put_list(gh_buf *b, int type, const int32_t *numbers, size_t count)
+{
+    size_t p[1], width = type == 1 ? 4 : type == 2 ? 2 : 1;
+    uint8_t bytes[4 * 8] = {0};
+    for (size_t i = 0; i < count; i++)
+        memcpy(bytes + i * width, &numbers[i], width);
+    size_t at = fb_table(b, &(fb_field){FB_REF, 0}, 1, p);
+    fb_point(b, p[0], fb_vector(b, bytes, count, width));
+    return at;
+}
+
+static size_t put_level(gh_buf *b, const tf_level *l)
+{
+    size_t p[6];
+    int lists = l->type ? FB_REF : 0, types = l->type ? 1 : 0;
+    const fb_field fields[6] = {{1, l->format}, {4, l->size},     {types, l->type},
+                                {lists, 0},     {types, l->type}, {lists, 0}};
+    size_t at = fb_table(b, fields, 6, p);
+    if (l->type) {
+        fb_point(b, p[3], put_list(b, l->type, l->from, l->nfrom));
+        fb_point(b, p[5], put_list(b, l->type, l->at, l->nat));
+    }
+    return at;
+}
+
+static size_t put_sparse(gh_buf *b, const tf_sparse *s)
+{
+    size_t p[3];
+    const fb_field fields[3] = {{FB_REF, 0}, {FB_REF, 0}, {FB_REF, 0}};
+    size_t at = fb_table(b, fields, 3, p);
+    fb_point(b, p[0], fb_vector(b, s->order, s->norder, 4));
+    fb_point(b, p[1], fb_vector(b, s->map, s->nmap, 4));
+    size_t levels = references(b, s->nlevels);
+    fb_point(b, p[2], levels);
+    for (size_t i = 0; i < s->nlevels; i++)
+        fb_point(b, levels + 4 + 4 * i, put_level(b, &s->levels[i]));
+    return at;
+}
+
 static size_t put_tensor(gh_buf *b, const tf_tensor *t, size_t number)
 {
     char name[24];
@@ -129,7 +169,7 @@ static size_t put_tensor(gh_buf *b, const tf_tensor *t, size_t number)
     if (t->scale)
         put_quantization(b, t, p[4]);
     if (t->sparse)
-        fb_point(b, p[6], fb_table(b, NULL, 0, NULL));
+        fb_point(b, p[6], put_sparse(b, t->sparse));
     return at;
 }
 

@@ -24,6 +24,20 @@ size_t fb_string(gh_buf *b, const char *s);
 void fb_put32(gh_buf *b, size_t place, uint32_t value);
 
 /* ---- TFLite ---- */
+/* How a sparse tensor is stored: a level for each dimension, dense or a list (format 1). */
+typedef struct tf_level {
+    int format, size;
+    int type; /* of the lists' numbers: 1 int32, 2 uint16, 3 uint8 */
+    int32_t from[8], at[8];
+    size_t nfrom, nat;
+} tf_level;
+
+typedef struct tf_sparse {
+    int32_t order[6], map[4];
+    size_t norder, nmap, nlevels;
+    tf_level levels[6];
+} tf_sparse;
+
 typedef struct tf_tensor {
     const char *name; /* NULL = "t<number>" */
     int type;         /* TensorType; 0 = float32 */
@@ -35,7 +49,8 @@ typedef struct tf_tensor {
     const int64_t *zero;
     size_t nscale;
     int axis;
-    bool variable, sparse, external;
+    const tf_sparse *sparse;
+    bool variable, external;
 } tf_tensor;
 
 typedef struct tf_op {
