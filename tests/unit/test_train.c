@@ -613,6 +613,51 @@ START_TEST(test_votes_for_one_class_only)
 }
 END_TEST
 
+/* Six pictures, of which people call four warm and two cold, but none without a vote for the other: weights
+ * go by the majority, 6 / (2 * 4) and 6 / (2 * 2) or their roots, scaled to a mean of 1; what is taught stays
+ * the votes. */
+START_TEST(test_balance_of_votes_goes_by_the_majority)
+{
+    char table[300];
+    gh_buf text = {0};
+    gh_trainset *set = NULL;
+    gh_body *b = NULL;
+    gh_features *features = NULL;
+    gh_features_options f = {0};
+    gh_rows rows = {0};
+    bool keep[6] = {true, true, true, true, true, true};
+    gh_buf_str(&text, "path,warm,cold\n");
+    for (int i = 0; i < 6; i++)
+        gh_buf_printf(&text, "d/%s/%d.png,%d,%d\n", i < 4 ? "warm" : "cold", i, i < 4 ? 6 : 4, i < 4 ? 4 : 6);
+    tiny_file("votes.csv", text.data, text.len);
+    gh_buf_free(&text);
+    snprintf(table, sizeof table, "%s", tiny_path("votes.csv"));
+    ck_assert_int_eq(gh_trainset_open(&set, table, &(gh_trainset_options){0}, &e), GH_OK);
+    ck_assert_int_eq(gh_body_open(&b, body, NULL, &e), GH_OK);
+    ck_assert_int_eq(gh_features_make(&features, b, set, &f, &e), GH_OK);
+    for (gh_balance how = GH_BALANCE_SQRT; how <= GH_BALANCE_WEIGHTS; how++) {
+        const gh_task_data d = {.set = set, .features = features, .balance = how};
+        double warm = 0.75, cold = 1.5;
+        if (how == GH_BALANCE_SQRT) {
+            double mean = (4 * sqrt(warm) + 2 * sqrt(cold)) / 6;
+            warm = sqrt(warm) / mean;
+            cold = sqrt(cold) / mean;
+        }
+        ck_assert_int_eq(gh_rows_gather(&rows, &d, keep, true, &e), GH_OK);
+        ck_assert_uint_eq(rows.n, 6);
+        for (size_t i = 0; i < 6; i++) {
+            bool is_warm = strcmp(set->classes[rows.label[i]], "warm") == 0;
+            ck_assert_float_eq_tol(rows.weight[i], (float)(is_warm ? warm : cold), 1e-5f);
+            ck_assert_float_eq_tol(rows.votes[2 * i + rows.label[i]], 0.6f, 1e-6f);
+        }
+        gh_rows_free(&rows);
+    }
+    gh_features_free(&features);
+    gh_body_free(&b);
+    gh_trainset_free(&set);
+}
+END_TEST
+
 START_TEST(test_more_columns_of_votes_than_are_read)
 {
     char table[300];
@@ -793,6 +838,7 @@ Suite *gh_suite_train(void)
     tcase_add_test(c, test_a_class_in_the_validation_part_alone);
     tcase_add_test(c, test_two_pictures_a_class);
     tcase_add_test(c, test_votes_for_one_class_only);
+    tcase_add_test(c, test_balance_of_votes_goes_by_the_majority);
     tcase_add_test(c, test_more_columns_of_votes_than_are_read);
     tcase_add_test(c, test_a_cache_that_cannot_be_used);
     tcase_add_test(c, test_absurd_memory_is_refused);
