@@ -20,6 +20,7 @@ static gh_status run_passes(gh_graph *g, unsigned passes, gh_err *e)
     if (passes & GH_PASS_FUSE) {
         GH_TRY(gh_pass_batch_norm(g, e));
         GH_TRY(gh_pass_activation(g, e));
+        GH_TRY(gh_pass_quant(g, e));
     }
     return gh_pass_dead(g, e);
 }

@@ -93,6 +93,10 @@ struct gh_op {
 /* Newest opset of ai.onnx whose meanings are known here. */
 #define GH_NEWEST_OPSET 21
 
+/* Operators that only passes make. */
+#define GH_DOMAIN      "gharial"
+#define GH_QUANT_ROUND "QuantizeDequantize" /* inputs as QuantizeLinear's; the result is float32 again */
+
 /* The row for a node, or NULL. */
 const gh_op *gh_op_find(const char *domain, const char *type, int64_t opset);
 /* Gives every node its row; GH_UNSUPPORTED names each node, operator and opset that we lack, in one sentence.

@@ -18,6 +18,8 @@ GH_MUST_CHECK gh_status gh_pass_fold(gh_graph *g, gh_err *e);
 GH_MUST_CHECK gh_status gh_pass_batch_norm(gh_graph *g, gh_err *e);
 /* Moves an activation into the node before it. */
 GH_MUST_CHECK gh_status gh_pass_activation(gh_graph *g, gh_err *e);
+/* Makes one node on float32 of a QuantizeLinear and the DequantizeLinear that takes it back. */
+GH_MUST_CHECK gh_status gh_pass_quant(gh_graph *g, gh_err *e);
 /* Drops nodes that no output needs. */
 GH_MUST_CHECK gh_status gh_pass_dead(gh_graph *g, gh_err *e);
 
