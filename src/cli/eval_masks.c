@@ -36,6 +36,8 @@ static void print_notes(const report *r)
     const gh_maskset *set = r->v->set;
     const char *before = "left out     classes that the model does not know: ";
     bool any = false;
+    if (r->ev->rest)
+        printf("taken as     the data's %s = the model's %s\n", r->ev->rest, r->ev->rest_as);
     if (set->unlabelled)
         printf("unlabelled   %zu pictures of the data have no mask\n", set->unlabelled);
     for (size_t i = 0; i < set->nclasses; i++)
@@ -128,6 +130,10 @@ static int print_json(const report *r)
         ev->scores.miou, "boundary_f1", ev->scores.edge, "boundary_tolerance", GH_EDGE_TOLERANCE);
     json_object_set_new(o, "classes", classes_json(r));
     json_object_set_new(o, "unknown", unknown_json(r));
+    if (ev->rest)
+        json_object_set_new(
+            o, "taken_as",
+            json_pack("{s:o, s:o}", "data", gh_json_text(ev->rest), "model", gh_json_text(ev->rest_as)));
     json_object_set_new(o, "unlabelled", json_integer((json_int_t)r->v->set->unlabelled));
     json_object_set_new(o, "failed", failed_json(r));
     json_object_set_new(o, "seconds", json_real(ev->seconds));

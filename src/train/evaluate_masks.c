@@ -22,8 +22,30 @@ static int class_of(const gh_manifest *m, const char *name)
     return -1;
 }
 
+/* Where model and set have two classes each and one has the same name, so has the other: what is not
+ * background is called person by one and foreground by the other. */
+static void match_rest(run *j, const bool *taken)
+{
+    const gh_manifest *m = j->model->manifest;
+    size_t named = 0, known = 0, rest = 0;
+    for (size_t i = 0; i < j->set->nclasses; i++) {
+        bool is_void = gh_maskset_is_void(j->set->classes[i]);
+        named += !is_void;
+        known += j->ev->known[i];
+        rest = is_void || j->ev->known[i] ? rest : i;
+    }
+    if (gh_segment_classes(m) != 2 || named != 2 || known != 1)
+        return;
+    int other = taken[0] ? 1 : 0;
+    j->map[rest] = other;
+    j->ev->known[rest] = true;
+    j->ev->rest = j->set->classes[rest];
+    j->ev->rest_as = gh_segment_label(m, other);
+}
+
 static gh_status map_classes(run *j, gh_err *e)
 {
+    bool taken[256] = {false};
     const gh_manifest *m = j->model->manifest;
     const gh_maskset *set = j->set;
     int classes = gh_segment_classes(m);
@@ -36,7 +58,10 @@ static gh_status map_classes(run *j, gh_err *e)
         j->ev->known[i] = class >= 0;
         j->map[i] = class >= 0 ? class : GH_MASK_IGNORED;
         known += class >= 0;
+        if (class >= 0)
+            taken[class] = true;
     }
+    match_rest(j, taken);
     if (known || !set->nclasses)
         return GH_OK;
     return gh_fail(

@@ -200,8 +200,19 @@ START_TEST(test_masks_that_do_not_fit)
 }
 END_TEST
 
+/* Names of classes that differ from the model's, and folders that are no set. */
 START_TEST(test_data_that_does_not_fit)
 {
+    write_text("data/classes.txt",
+               "background\nperson\nvoid\n"); /* of two, the one left over is the model's */
+    ck_assert_int_eq(eval_red(NULL, NULL), 0);
+    ck_assert_ptr_nonnull(strstr((char *)out.data, "pixels right 100.00 %"));
+    ck_assert_ptr_null(strstr((char *)out.data, "left out"));
+    ck_assert_ptr_nonnull(strstr((char *)out.data, "the data's person = the model's red"));
+    write_text("data/classes.txt", "background\nsky\ntree\n");
+    ck_assert_int_eq(eval_red(NULL, NULL), 0);
+    ck_assert_ptr_nonnull(
+        strstr((char *)out.data, "left out     classes that the model does not know: sky, tree"));
     write_text("data/classes.txt", "sky\ntree\n");
     ck_assert_int_eq(eval_red(NULL, NULL), 2);
     ck_assert_ptr_nonnull(strstr((char *)err.data, "have no class of the same name"));
