@@ -170,7 +170,11 @@ static gh_status add_taps(gh_graph *g, const char *const *taps, size_t ntaps, gh
         uint32_t value = gh_graph_find(g, taps[i]);
         if (value == GH_NONE)
             return gh_fail(e, GH_NOTFOUND, "the network has no value \"%.60s\"", taps[i]);
-        gh_graph_output(g, value);
+        bool there = false; /* a body may end where its heads begin */
+        for (uint32_t k = 0; k < g->noutputs; k++)
+            there |= g->outputs[k] == value;
+        if (!there)
+            gh_graph_output(g, value);
     }
     return GH_OK;
 }

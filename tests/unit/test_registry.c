@@ -113,6 +113,18 @@ START_TEST(test_unfetched_models_are_skipped)
 }
 END_TEST
 
+/* A cut that is an output already is not there twice. */
+START_TEST(test_taps_are_outputs_once)
+{
+    static const char *const taps[] = {"logits", "flat"};
+    tiny_model("a", "");
+    ck_assert_msg(gh_model_open_tapped(&m, tiny_path("a"), taps, 2, false, &e) == GH_OK, "%s", e.text);
+    ck_assert_uint_eq(gh_net_outputs(m->net), 2);
+    ck_assert_str_eq(gh_net_output(m->net, 0)->name, "logits");
+    ck_assert_str_eq(gh_net_output(m->net, 1)->name, "flat");
+}
+END_TEST
+
 /* A head or a pipeline on a network that was not fetched is as little there as that network. */
 START_TEST(test_what_stands_on_unfetched_models_is_skipped)
 {
@@ -324,6 +336,7 @@ Suite *gh_suite_registry(void)
     tcase_add_test(t, test_no_models_and_no_folder);
     tcase_add_test(t, test_a_folder_may_be_a_model_itself);
     tcase_add_test(t, test_unfetched_models_are_skipped);
+    tcase_add_test(t, test_taps_are_outputs_once);
     tcase_add_test(t, test_what_stands_on_unfetched_models_is_skipped);
     tcase_add_test(t, test_broken_models_stay_with_their_reason);
     tcase_add_test(t, test_a_failed_default_is_unavailable);
