@@ -1,27 +1,18 @@
 /* Einsum: sums of products over labelled axes ("bij,bjk->bik"), by walking every label. With ellipsis,
  * repeated labels (diagonals), labels that are summed, and the implicit output of numpy. */
+#include "engine/ops/einsum.h"
+
 #include "base/mem.h"
 #include "engine/ops.h"
 #include "engine/ops/number.h"
 
 #include <string.h>
 
-#define MOST_OPERANDS 8
-#define MOST_LABELS   24
 /* Products that one node may compute: a small file must not keep a worker for days. A layer of a network has
  * some 1e10. */
 #define MOST_PRODUCTS 0x1p40
 /* The axes of an ellipsis have labels of their own: this and the distance from the last of them. */
 #define ELLIPSIS 128
-
-/* The labels of the output come first, in its order; then those that are summed. */
-typedef struct einsum {
-    int nlabels, nout;
-    uint8_t label[MOST_LABELS];
-    int64_t dim[MOST_LABELS];
-    size_t step[MOST_OPERANDS][MOST_LABELS];
-    size_t terms; /* products that make up one output element */
-} einsum;
 
 /* The labels of one operand, an axis each. */
 typedef struct operand_labels {
@@ -67,7 +58,7 @@ static gh_status read_term(const gh_io *io, const char **at, operand_labels *out
     return GH_OK;
 }
 
-static int find(const einsum *s, uint8_t label)
+static int find(const gh_einsum *s, uint8_t label)
 {
     for (int i = 0; i < s->nlabels; i++)
         if (s->label[i] == label)
@@ -75,17 +66,17 @@ static int find(const einsum *s, uint8_t label)
     return -1;
 }
 
-static gh_status add_label(const gh_io *io, einsum *s, uint8_t label)
+static gh_status add_label(const gh_io *io, gh_einsum *s, uint8_t label)
 {
-    if (s->nlabels == MOST_LABELS)
-        return gh_io_fail(io, GH_LIMIT, "its equation has more than %d labels", MOST_LABELS);
+    if (s->nlabels == GH_EINSUM_LABELS)
+        return gh_io_fail(io, GH_LIMIT, "its equation has more than %d labels", GH_EINSUM_LABELS);
     s->dim[s->nlabels] = 1;
     s->label[s->nlabels++] = label;
     return GH_OK;
 }
 
 /* Without "->" the output has the axes of the ellipsis, then every label that stands once, in order. */
-static gh_status implicit_output(const gh_io *io, einsum *s, const operand_labels *terms)
+static gh_status implicit_output(const gh_io *io, gh_einsum *s, const operand_labels *terms)
 {
     int seen[256] = {0};
     for (uint32_t i = 0; i < io->nin; i++)
@@ -100,7 +91,7 @@ static gh_status implicit_output(const gh_io *io, einsum *s, const operand_label
     return GH_OK;
 }
 
-static gh_status explicit_output(const gh_io *io, einsum *s, const char *at, int ellipsis)
+static gh_status explicit_output(const gh_io *io, gh_einsum *s, const char *at, int ellipsis)
 {
     operand_labels out;
     GH_TRY(read_term(io, &at, &out, -1, ellipsis));
@@ -115,7 +106,7 @@ static gh_status explicit_output(const gh_io *io, einsum *s, const char *at, int
 }
 
 /* Adds one operand's sizes and steps; a side of 1 is repeated. */
-static gh_status add_operand(const gh_io *io, einsum *s, uint32_t i, const operand_labels *term)
+static gh_status add_operand(const gh_io *io, gh_einsum *s, uint32_t i, const operand_labels *term)
 {
     const gh_shape *shape = &io->in[i].shape;
     for (int d = 0; d < term->rank; d++) {
@@ -137,12 +128,12 @@ static gh_status add_operand(const gh_io *io, einsum *s, uint32_t i, const opera
     return GH_OK;
 }
 
-static gh_status einsum_of(const gh_io *io, einsum *s)
+gh_status gh_einsum_of(const gh_io *io, gh_einsum *s)
 {
     const char *at = gh_node_string(io->node, "equation", "");
-    operand_labels terms[MOST_OPERANDS];
+    operand_labels terms[GH_EINSUM_OPERANDS];
     int ellipsis = 0;
-    *s = (einsum){.terms = 1};
+    *s = (gh_einsum){.terms = 1};
     for (uint32_t i = 0; i < io->nin; i++) {
         GH_TRY(read_term(io, &at, &terms[i], io->in[i].shape.rank, -1));
         if (*at == ',' ? i + 1 == io->nin : i + 1 < io->nin)
@@ -174,13 +165,13 @@ static gh_status einsum_of(const gh_io *io, einsum *s)
 static gh_status einsum_infer(gh_io *io)
 {
     gh_dtype type = io->in[0].type;
-    einsum s;
+    gh_einsum s;
     GH_TRY(gh_io_need(io, 0, GH_UNKNOWN, -1));
     if (!gh_number_type(type) || type == GH_BOOL)
         return gh_io_fail(io, GH_UNSUPPORTED, "%s is not computed", gh_dtype_name(type));
     for (uint32_t i = 1; i < io->nin; i++)
         GH_TRY(gh_io_need(io, i, type, -1));
-    GH_TRY(einsum_of(io, &s));
+    GH_TRY(gh_einsum_of(io, &s));
     io->out[0].type = type;
     io->out[0].shape = gh_shape_of(s.nout, s.dim);
     return GH_OK;
@@ -190,7 +181,7 @@ static gh_status einsum_infer(gh_io *io)
 
 typedef struct einsum_job {
     const gh_exec *x;
-    einsum s;
+    gh_einsum s;
 } einsum_job;
 
 /* Where output element `i` begins in every operand. */
@@ -263,15 +254,15 @@ static void add_row(const einsum_job *j, const size_t *at, const size_t *step, s
 static void einsum_units(const void *job, int begin, int end)
 {
     const einsum_job *j = job;
-    const einsum *s = &j->s;
-    size_t step[MOST_OPERANDS] = {0}, at[MOST_OPERANDS] = {0};
+    const gh_einsum *s = &j->s;
+    size_t step[GH_EINSUM_OPERANDS] = {0}, at[GH_EINSUM_OPERANDS] = {0};
     int last = s->nlabels - 1;
     bool sums = last >= s->nout;
     size_t row = sums ? (size_t)s->dim[last] : 1, rows = row ? s->terms / row : 0;
     for (uint32_t o = 0; o < j->x->nin && sums; o++)
         step[o] = s->step[o][last];
     for (int i = begin; i < end; i++) {
-        int64_t index[MOST_LABELS] = {0};
+        int64_t index[GH_EINSUM_LABELS] = {0};
         double sum = 0;
         uint64_t whole = 0;
         begin_at(j, (size_t)i, at);
@@ -288,7 +279,7 @@ static gh_status einsum_run(gh_exec *x)
 {
     gh_io io = {.node = x->node, .in = x->in, .nin = x->nin, .e = x->e};
     einsum_job j = {.x = x};
-    GH_TRY(einsum_of(&io, &j.s));
+    GH_TRY(gh_einsum_of(&io, &j.s));
     gh_exec_range(x, (int)gh_shape_span(&x->out[0].shape, 0, x->out[0].shape.rank), einsum_units, &j);
     return GH_OK;
 }
@@ -296,14 +287,15 @@ static gh_status einsum_run(gh_exec *x)
 static double einsum_macs(const gh_io *io)
 {
     gh_io quiet = *io;
-    einsum s;
+    gh_einsum s;
     quiet.e = NULL;
-    if (einsum_of(&quiet, &s))
+    if (gh_einsum_of(&quiet, &s))
         return 0;
     return (double)gh_shape_span(&io->out[0].shape, 0, io->out[0].shape.rank) * (double)s.terms;
 }
 
 const gh_op gh_ops_einsum[] = {
-    {"Einsum", "", 12, 0, 0, 1, MOST_OPERANDS, 1, einsum_infer, einsum_run, NULL, einsum_macs},
+    {"Einsum", "", 12, 0, GH_OP_UNPACKED, 1, GH_EINSUM_OPERANDS, 1, einsum_infer, einsum_run,
+     &gh_einsum_matmul, einsum_macs},
 };
 const size_t gh_ops_einsum_count = GH_COUNT(gh_ops_einsum);
