@@ -287,8 +287,7 @@ static void print_help(const gh_usage *u)
     printf("usage: gharial %s [OPTION]...%s%s\n\n%s\n\n", u->command, *u->args ? " " : "", u->args, u->about);
     for (const gh_option *o = u->options; o->name; o++)
         print_option(o);
-    for (const gh_option *o = common_options; o->name; o++)
-        print_option(o);
+    puts("  --log text|json, --log-level error|warn|info|debug, --help"); /* the common ones, on one line */
     printf("\nThe environment mirrors the options (--log-level is GHARIAL_LOG_LEVEL); options win.\n"
            "example: %s\n",
            u->example);
