@@ -301,6 +301,12 @@ const gh_nhwc_value *gh_nhwc_input(gh_nhwc *b, const char *name, gh_dtype type, 
         if (shape.dims[i] < (i ? 1 : -1))
             return gh_nhwc_fail(b, GH_UNSUPPORTED, "dimension %d of the input \"%.80s\" is not fixed", i,
                                 name);
+    gh_shape one = shape; /* of the batch */
+    size_t count;
+    if (one.rank > 0 && one.dims[0] < 0)
+        one.dims[0] = 1;
+    if (!gh_shape_count(&count, &one) || count > GH_MAX_ELEMENTS)
+        return gh_nhwc_fail(b, GH_LIMIT, "the input \"%.80s\" has more elements than gharial accepts", name);
     uint32_t value = gh_graph_input(b->graph, name, type, image ? gh_nhwc_image_shape(&shape) : shape);
     return gh_nhwc_record(b, &(gh_nhwc_value){shape, type, NULL, image ? GH_NONE : value,
                                               image ? value : GH_NONE, .inner = NULL});

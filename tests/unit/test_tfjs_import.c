@@ -365,6 +365,8 @@ static const struct {
     {"x Placeholder dtype=DT_FLOAT\ny Relu x\n", GH_UNSUPPORTED, "--inputs NAME=1x224x224x3"},
     {"x Placeholder dtype=DT_STRING shape=1\ny Relu x\n", GH_UNSUPPORTED, "neither of float32 nor of whole"},
     {"x Placeholder dtype=DT_FLOAT shape=1x?x4x3\ny Relu x\n", GH_UNSUPPORTED, "dimension 1"},
+    {"x Placeholder dtype=DT_FLOAT shape=1x9223372036854775807x1x1\ny Relu x\n", GH_LIMIT, "more elements"},
+    {"x Placeholder dtype=DT_FLOAT shape=?x65536x65536x1\ny Relu x\n", GH_LIMIT, "more elements"},
     {"x Placeholder dtype=DT_FLOAT shape=1x4\ny Relu x x\n", GH_FORMAT, "Relu has 2 inputs; it takes 1 to 1"},
     {"a Relu b\nb Relu a\nc Relu a\n", GH_FORMAT, "needs its own result"},
     {"a Relu a\nc Relu a\n", GH_FORMAT, "needs its own result"},
