@@ -187,13 +187,21 @@ static uint8_t level(float v)
     return v > 0 ? v < 1 ? (uint8_t)(v * 255 + 0.5f) : 255 : 0;
 }
 
-/* Confidence from one line of 0..1. */
-static void soft_line(uint8_t *row, const gh_mask_rows *s, const float *line)
+/* Confidence from one line of 0..1. What lies between two columns of the same level has it too: most of a
+ * mask is quite sure. */
+static void soft_line(uint8_t *row, gh_mask_rows *s, const float *line)
 {
-    for (int k = s->first; k <= s->last; k++) {
-        float a = line[k], b = k < s->last ? line[k + 1] - a : 0;
-        for (int x = s->start[k]; x < s->start[k + 1]; x++)
-            row[x] = level(a + b * s->mix[x]);
+    for (int i = s->first; i <= s->last; i++)
+        s->code[i] = level(line[i]);
+    for (int k = s->first; k <= s->last;) {
+        int end = k;
+        while (end < s->last && s->code[end + 1] == s->code[k])
+            end++;
+        int from = s->start[k], to = s->start[end < s->last ? end : end + 1];
+        memset(row + from, s->code[k], (size_t)(to - from));
+        for (int x = to; end < s->last && x < s->start[end + 1]; x++)
+            row[x] = level(line[end] + (line[end + 1] - line[end]) * s->mix[x]);
+        k = end + 1;
     }
 }
 
