@@ -104,6 +104,7 @@ const gh_nhwc_value *gh_nhwc_cast(gh_nhwc *b, const gh_nhwc_value *x, gh_dtype t
 const gh_nhwc_value *gh_nhwc_dense(gh_nhwc *b, const gh_nhwc_value *x, const gh_nhwc_value *weights,
                                    const gh_nhwc_value *bias, bool transposed);
 const gh_nhwc_value *gh_nhwc_softmax(gh_nhwc *b, const gh_nhwc_value *x, int64_t axis);
+const gh_nhwc_value *gh_nhwc_log_softmax(gh_nhwc *b, const gh_nhwc_value *x, int64_t axis);
 /* ReduceMean, ReduceSum, ReduceMax, ReduceMin. */
 const gh_nhwc_value *gh_nhwc_reduce(gh_nhwc *b, const gh_nhwc_value *x, const char *type, const int64_t *axes,
                                     size_t count, bool keep);
@@ -150,5 +151,6 @@ typedef struct gh_nhwc_resize_args {
 const gh_nhwc_value *gh_nhwc_resize(gh_nhwc *b, const gh_nhwc_value *x, const gh_nhwc_resize_args *args);
 /* Depth to space (and back) by `size`, in TensorFlow's order of channels. */
 const gh_nhwc_value *gh_nhwc_depth_to_space(gh_nhwc *b, const gh_nhwc_value *x, int64_t size);
+const gh_nhwc_value *gh_nhwc_space_to_depth(gh_nhwc *b, const gh_nhwc_value *x, int64_t size);
 
 #endif

@@ -207,15 +207,25 @@ const gh_nhwc_value *gh_nhwc_dense(gh_nhwc *b, const gh_nhwc_value *x, const gh_
     return gh_nhwc_settle(b, out, false);
 }
 
-const gh_nhwc_value *gh_nhwc_softmax(gh_nhwc *b, const gh_nhwc_value *x, int64_t axis)
+static const gh_nhwc_value *over_axis(gh_nhwc *b, const gh_nhwc_value *x, const char *type, int64_t axis)
 {
     int at = 0;
     if (!gh_nhwc_ready(b, x) || !gh_nhwc_axis(b, &at, axis, x->shape.rank))
         return NULL;
     bool image = keeps_image(x);
-    uint32_t in = gh_nhwc_stored(b, x, image), out = gh_nhwc_emit(b, "Softmax", &in, 1);
+    uint32_t in = gh_nhwc_stored(b, x, image), out = gh_nhwc_emit(b, type, &in, 1);
     gh_graph_set_int(b->graph, out, "axis", image ? gh_nhwc_image_axis(at) : at);
     return gh_nhwc_settle(b, out, image);
+}
+
+const gh_nhwc_value *gh_nhwc_softmax(gh_nhwc *b, const gh_nhwc_value *x, int64_t axis)
+{
+    return over_axis(b, x, "Softmax", axis);
+}
+
+const gh_nhwc_value *gh_nhwc_log_softmax(gh_nhwc *b, const gh_nhwc_value *x, int64_t axis)
+{
+    return over_axis(b, x, "LogSoftmax", axis);
 }
 
 /* Reduced axes stay as 1 in the node; where they should go, a reshape (a view, as a rule) drops them. */

@@ -315,3 +315,12 @@ const gh_nhwc_value *gh_nhwc_depth_to_space(gh_nhwc *b, const gh_nhwc_value *x, 
     gh_graph_set_string(b->graph, out, "mode", "DCR");
     return gh_nhwc_settle(b, out, true);
 }
+
+const gh_nhwc_value *gh_nhwc_space_to_depth(gh_nhwc *b, const gh_nhwc_value *x, int64_t size)
+{
+    if (!gh_nhwc_ready(b, x))
+        return NULL;
+    uint32_t in = gh_nhwc_image(b, x), out = gh_nhwc_emit(b, "SpaceToDepth", &in, 1);
+    gh_graph_set_int(b->graph, out, "blocksize", size);
+    return gh_nhwc_settle(b, out, true);
+}

@@ -95,6 +95,11 @@ static void map_softmax(gh_tfl_import *im, const gh_tfl_op *op)
     gh_tfl_set(im, op, 0, gh_nhwc_softmax(&im->b, x, -1));
 }
 
+static void map_log_softmax(gh_tfl_import *im, const gh_tfl_op *op)
+{
+    gh_tfl_set(im, op, 0, gh_nhwc_log_softmax(&im->b, gh_tfl_in(im, op, 0), -1));
+}
+
 static void map_l2_norm(gh_tfl_import *im, const gh_tfl_op *op)
 {
     const gh_nhwc_value *x = gh_tfl_in(im, op, 0);
@@ -191,9 +196,14 @@ const gh_tfl_row gh_tfl_rows_math[] = {
     {59, 1, 1, map_unary, "Neg", NULL},
     {8, 1, 1, map_unary, "Floor", NULL},
     {104, 1, 1, map_unary, "Ceil", NULL},
+    {116, 1, 1, map_unary, "Round", NULL},
+    {158, 1, 1, map_unary, "Sign", NULL},
+    {66, 1, 1, map_unary, "Sin", NULL},
+    {108, 1, 1, map_unary, "Cos", NULL},
     {76, 1, 1, map_rsqrt, NULL, NULL},
     {92, 1, 1, map_square, NULL, NULL},
     {25, 1, 1, map_softmax, NULL, NULL},
+    {50, 1, 1, map_log_softmax, NULL, NULL},
     {11, 1, 1, map_l2_norm, NULL, NULL},
     {40, 2, 2, map_reduce, "ReduceMean", NULL},
     {74, 2, 2, map_reduce, "ReduceSum", NULL},

@@ -156,6 +156,12 @@ static void map_depth_to_space(gh_tfl_import *im, const gh_tfl_op *op)
     gh_tfl_set(im, op, 0, gh_nhwc_depth_to_space(&im->b, gh_tfl_in(im, op, 0), block));
 }
 
+static void map_space_to_depth(gh_tfl_import *im, const gh_tfl_op *op)
+{
+    int64_t block = gh_fb_int(&op->options, 0, 4, 0);
+    gh_tfl_set(im, op, 0, gh_nhwc_space_to_depth(&im->b, gh_tfl_in(im, op, 0), block));
+}
+
 const gh_tfl_row gh_tfl_rows_window[] = {
     {3, 2, 3, map_conv, NULL, NULL},
     {4, 2, 3, map_depthwise, NULL, NULL},
@@ -166,5 +172,6 @@ const gh_tfl_row gh_tfl_rows_window[] = {
     {23, 2, 2, map_bilinear, NULL, NULL},
     {97, 2, 2, map_nearest, NULL, NULL},
     {5, 1, 1, map_depth_to_space, NULL, NULL},
+    {26, 1, 1, map_space_to_depth, NULL, NULL},
     {0},
 };

@@ -100,6 +100,9 @@ const tf_case tf_cases[] = {
     {OP("DEPTH_TO_SPACE", 5, 94, 1, 1), .tensors = {T(1, 2, 3, 8), T(1, 4, 6, 2)}, .options = {N(2)}},
     {OP("DEPTH_TO_SPACE of a picture", 5, 94, 1, 1), .tensors = {T(1, 2, 3, 4), T(1, 4, 6, 1)},
      .options = {N(2)}},
+    {OP("SPACE_TO_DEPTH", 26, 19, 1, 1), .tensors = {T(1, 4, 6, 2), T(1, 2, 3, 8)}, .options = {N(2)}},
+    {OP("SPACE_TO_DEPTH of a picture", 26, 19, 1, 1), .tensors = {T(1, 4, 6, 3), T(1, 2, 3, 12)},
+     .options = {N(2)}},
 
     /* moving elements */
     {OP("PAD", 34, 22, 2, 1),
@@ -199,11 +202,16 @@ const tf_case tf_cases[] = {
     {OP("NEG", 59, 42, 1, 1), .tensors = {T(2, 5), T(2, 5)}},
     {OP("FLOOR", 8, 0, 1, 1), .tensors = {T(2, 5), T(2, 5)}},
     {OP("CEIL", 104, 0, 1, 1), .tensors = {T(2, 5), T(2, 5)}},
+    {OP("ROUND", 116, 0, 1, 1), .tensors = {T(2, 5), T(2, 5)}},
+    {OP("SIGN", 158, 123, 1, 1), .tensors = {T(2, 5), T(2, 5)}},
+    {OP("SIN", 66, 0, 1, 1), .tensors = {T(1, 2, 5, 3), T(1, 2, 5, 3)}},
+    {OP("COS", 108, 84, 1, 1), .tensors = {T(2, 5), T(2, 5)}},
     {OP("SQUARE", 92, 66, 1, 1), .tensors = {T(2, 5), T(2, 5)}},
 
     /* over axes */
     {OP("SOFTMAX", 25, 9, 1, 1), .tensors = {T(1, 2, 5, 3), T(1, 2, 5, 3)}, .options = {F(1)}},
     {OP("SOFTMAX of sharper logits", 25, 9, 1, 1), .tensors = {T(2, 5), T(2, 5)}, .options = {F(1.5)}},
+    {OP("LOG_SOFTMAX", 50, 36, 1, 1), .tensors = {T(1, 2, 5, 3), T(1, 2, 5, 3)}},
     {OP("MEAN of pixels", 40, 27, 2, 1), .tensors = {T(1, 2, 5, 3), I(1, 2), T(1, 3)}, .options = {B(0)}},
     {OP("MEAN that keeps", 40, 27, 2, 1), .tensors = {T(1, 2, 5, 3), I(1, 2), T(1, 1, 1, 3)},
      .options = {B(1)}},
