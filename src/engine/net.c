@@ -44,9 +44,13 @@ static gh_status check_io(const gh_graph *g, gh_err *e)
                        g->ninputs, g->noutputs);
     for (uint32_t i = 0; i < g->ninputs; i++) {
         const gh_value *v = &g->values[g->inputs[i]];
-        if (!gh_dtype_size(v->type) || v->shape.rank < 0)
-            return gh_fail(e, GH_UNSUPPORTED,
-                           "input \"%s\" has no element type or no shape that gharial reads", v->name);
+        if (v->type == GH_UNKNOWN)
+            return gh_fail(e, GH_UNSUPPORTED, "input \"%s\" is not declared as a tensor", v->name);
+        if (!gh_dtype_size(v->type))
+            return gh_fail(e, GH_UNSUPPORTED, "input \"%s\" is %s, which gharial does not read", v->name,
+                           gh_dtype_name(v->type));
+        if (v->shape.rank < 0)
+            return gh_fail(e, GH_UNSUPPORTED, "input \"%s\" has no declared shape", v->name);
     }
     return GH_OK;
 }

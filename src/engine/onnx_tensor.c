@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "engine/onnx_proto.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* Raw elements up to this many bytes are copied when they are unaligned, so that only large weights stay so.
@@ -177,8 +178,11 @@ gh_status gh_onnx_read_tensor(gh_onnx_tensor *out, gh_graph *g, const uint8_t *d
         return broken(e, &p,
                       "keeps its elements in another file, which gharial does not read: save the model as "
                       "one file");
-    if (p.type == GH_STRING || !gh_dtype_size(p.type))
-        return broken(e, &p, "has an element type that gharial does not run");
+    if (p.type == GH_STRING || !gh_dtype_size(p.type)) {
+        char why[80];
+        snprintf(why, sizeof why, "holds %s, which gharial does not read", gh_dtype_name(p.type));
+        return broken(e, &p, why);
+    }
     bool absurd = !gh_shape_count(&count, &p.shape) || count > GH_MAX_ELEMENTS;
     for (int i = 0; i < p.shape.rank; i++) /* beside a side of 0, too */
         absurd |= p.shape.dims[i] > INT32_MAX;

@@ -193,6 +193,9 @@ static int run_checks(void)
     TCase *t = tcase_create("vectors");
     tcase_set_timeout(t, 300);
     tcase_add_loop_test(t, test_vectors_at_level, 0, (int)(sizeof levels / sizeof *levels));
+    suite_add_tcase(s, t);
+    t = tcase_create("light");
+    tcase_set_timeout(t, 300);
     tcase_add_loop_test(t, test_light_models_at_level, 0, (int)(sizeof levels / sizeof *levels));
     suite_add_tcase(s, t);
     SRunner *runner = srunner_create(s);

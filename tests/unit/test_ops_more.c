@@ -131,6 +131,65 @@ START_TEST(test_quantised_convolution_is_that_of_its_numbers)
 }
 END_TEST
 
+/* A node of com.microsoft: x of bytes with scale 0.5 and zero point 10, `more` inputs behind. */
+static nt_run microsoft(const char *type, int rank, const int64_t *dims, const uint32_t *more, uint32_t n)
+{
+    static const uint8_t ten = 10;
+    uint32_t in[9] = {op_input("x", GH_U8, rank, dims), one_float(0.5f), constant(GH_U8, 0, NULL, &ten)};
+    memcpy(in + 3, more, n * sizeof *more);
+    uint32_t y = gh_graph_op(op_graph, type, "n", in, 3 + n);
+    gh_graph_set_domain(op_graph, y, "com.microsoft", 1);
+    return op_opened(y, GH_PASS_ALL);
+}
+
+START_TEST(test_quantised_operators_of_onnx_runtime)
+{
+    static const uint8_t x[6] = {0, 10, 20, 30, 255, 11}, y[2] = {7, 200}, zero = 3, none = 0;
+    static const int8_t w[6] = {1, -2, 3, 4, 5, -6}, w_zero = 1;
+    static const int32_t bias[2] = {5, -5};
+    op_start(13);
+    uint32_t add[5] = {constant(GH_U8, 2, NT_DIMS(2, 1), y), one_float(0.25f),
+                       constant(GH_U8, 0, NULL, &zero), one_float(1), constant(GH_U8, 0, NULL, &zero)};
+    nt_run r = microsoft("QLinearAdd", 2, NT_DIMS(2, 3), add, 5);
+    set_input(&r, 0, x);
+    const uint8_t *out = run(&r)->data;
+    for (int i = 0; i < 6; i++) {
+        float v = nearbyintf(0.5f * (x[i] - 10.0f) + 0.25f * (y[i / 3] - 3.0f) + 3);
+        ck_assert_int_eq(out[i], v < 0 ? 0 : v > 255 ? 255 : (int)v);
+    }
+    nt_close(&r);
+    op_start(13);
+    uint32_t to[2] = {one_float(0.125f), constant(GH_U8, 0, NULL, &none)};
+    r = microsoft("QLinearSigmoid", 1, NT_DIMS(6), to, 2);
+    set_input(&r, 0, x);
+    out = run(&r)->data;
+    for (int i = 0; i < 6; i++)
+        ck_assert_int_eq(out[i], (int)nearbyint(8 / (1 + exp(-0.5 * (x[i] - 10)))));
+    nt_close(&r);
+    op_start(13);
+    uint32_t mean[2] = {one_float(2), constant(GH_U8, 0, NULL, &zero)};
+    r = microsoft("QLinearGlobalAveragePool", 4, NT_DIMS(1, 2, 1, 3), mean, 2);
+    set_input(&r, 0, x);
+    out = run(&r)->data;
+    ck_assert_int_eq(out[0], 3);
+    ck_assert_int_eq(out[1], 25); /* (20 + 245 + 1) / 3 * 0.5 / 2 + 3 */
+    nt_close(&r);
+    op_start(13);
+    uint32_t gemm[4] = {constant(GH_I8, 2, NT_DIMS(3, 2), w), one_float(2), constant(GH_I8, 0, NULL, &w_zero),
+                        constant(GH_I32, 1, NT_DIMS(2), bias)};
+    r = microsoft("QGemm", 2, NT_DIMS(2, 3), gemm, 4);
+    set_input(&r, 0, x);
+    const float *sums = run(&r)->data;
+    for (int i = 0; i < 4; i++) {
+        int sum = bias[i % 2];
+        for (int k = 0; k < 3; k++)
+            sum += (x[i / 2 * 3 + k] - 10) * (w[k * 2 + i % 2] - w_zero);
+        ck_assert_float_eq(sums[i], (float)sum);
+    }
+    nt_close(&r);
+}
+END_TEST
+
 /* Boxes on a line; the overlap of neighbours is 1 / 3. */
 static uint32_t nms_node(void)
 {
@@ -304,6 +363,7 @@ Suite *gh_suite_ops_more(void)
     TCase *t = tcase_create("ops_more");
     tcase_add_test(t, test_quantised_and_back_is_one_step);
     tcase_add_test(t, test_quantised_convolution_is_that_of_its_numbers);
+    tcase_add_test(t, test_quantised_operators_of_onnx_runtime);
     tcase_add_test(t, test_found_boxes_are_counted_in_each_run);
     tcase_add_test(t, test_what_is_found_goes_no_further);
     tcase_add_test(t, test_indices_are_checked_in_the_run);
