@@ -10,6 +10,7 @@ const gh_route gh_routes[] = {
     {"POST", "/classify", gh_h_classify, GH_ROUTE_WORK},
     {"POST", "/localize", gh_h_localize, GH_ROUTE_WORK},
     {"POST", "/segment", gh_h_segment, GH_ROUTE_WORK},
+    {"POST", "/embed", gh_h_embed, GH_ROUTE_WORK},
     {"GET", "/models", gh_h_models, 0},
     {"GET", "/models/{name}", gh_h_model, 0},
     {"GET", "/healthz", gh_h_healthz, GH_ROUTE_OPEN | GH_ROUTE_QUIET},

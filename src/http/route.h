@@ -35,6 +35,7 @@ void gh_h_page(gh_app *app, gh_http_request *req, gh_worker *w, gh_http_reply *r
 void gh_h_web(gh_app *app, gh_http_request *req, gh_worker *w, gh_http_reply *reply);
 void gh_h_classify(gh_app *app, gh_http_request *req, gh_worker *w, gh_http_reply *reply);
 void gh_h_localize(gh_app *app, gh_http_request *req, gh_worker *w, gh_http_reply *reply);
+void gh_h_embed(gh_app *app, gh_http_request *req, gh_worker *w, gh_http_reply *reply);
 void gh_h_segment(gh_app *app, gh_http_request *req, gh_worker *w, gh_http_reply *reply);
 void gh_h_models(gh_app *app, gh_http_request *req, gh_worker *w, gh_http_reply *reply);
 void gh_h_model(gh_app *app, gh_http_request *req, gh_worker *w, gh_http_reply *reply);

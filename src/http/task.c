@@ -59,18 +59,36 @@ static void lower_deadline(answer *a)
         a->req->deadline_ns = asked;
 }
 
+/* Any model that knows its features embeds, so the default of task classify does where there is no own one.
+ */
+static gh_status default_model(gh_model **out, gh_registry *all, gh_task task, gh_err *e)
+{
+    gh_status status = gh_registry_default(out, all, task, e);
+    return status == GH_NOTFOUND && task == GH_TASK_EMBED ? gh_registry_default(out, all, GH_TASK_CLASSIFY, e)
+                                                          : status;
+}
+
+static gh_status check_task(const gh_model *m, gh_task task, gh_err *e)
+{
+    if (task == GH_TASK_EMBED && gh_model_features(m) < 0)
+        return gh_fail(e, GH_ARG,
+                       "the model %s has no feature vector; models of the task classify may have one",
+                       m->name);
+    if (task != GH_TASK_EMBED && m->manifest->task != task)
+        return gh_fail(e, GH_ARG, "the model %s is for the task %s, not %s", m->name,
+                       gh_task_name(m->manifest->task), gh_task_name(task));
+    return GH_OK;
+}
+
 static gh_status add_model(answer *a, const char *name, gh_err *e)
 {
     gh_registry *all = atomic_load(&a->app->models);
     gh_model *m = NULL;
-    GH_TRY(name ? gh_registry_find(&m, all, name, e) : gh_registry_default(&m, all, a->spec->task, e));
+    GH_TRY(name ? gh_registry_find(&m, all, name, e) : default_model(&m, all, a->spec->task, e));
     a->models[a->nmodels++] = m;
     if (m->manifest->internal)
         return gh_fail(e, GH_NOTFOUND, "the model %s is a part of others and takes no requests", m->name);
-    if (m->manifest->task != a->spec->task)
-        return gh_fail(e, GH_ARG, "the model %s is for the task %s, not %s", m->name,
-                       gh_task_name(m->manifest->task), gh_task_name(a->spec->task));
-    return GH_OK;
+    return check_task(m, a->spec->task, e);
 }
 
 static gh_status find_models(answer *a, gh_err *e)

@@ -20,6 +20,7 @@
  * "index": best class, "score": its probability (segment: the class of most pixels, and its share of them),
  * "tolerance": how far the score may be off (0.02)}
  *   description, license (texts), source, accuracy, training (an object or a list of them): shown by /models
+ *   features    the value of the network that /embed answers with: one vector a picture
  *   cut, body   where a head was cut off; the model that it stands on: hash of its model.onnx, or its name
  *   colours     a list of [red, green, blue], one a label
  *   pipeline    {"detector": a model of task localize, "steps": a list of {"model": a classifier, "key": what
@@ -156,6 +157,7 @@ static const gh_key manifest_keys[] = {
     {"threshold", GH_KEY_REAL, false, offsetof(gh_manifest, threshold), .min = 0, .max = 1},
     {"reject", GH_KEY_OBJECT, false, 0, .keys = reject_keys},
     {"selftest", GH_KEY_OBJECT, false, offsetof(gh_manifest, selftest), .keys = selftest_keys},
+    {"features", GH_KEY_STRING, false, .offset = offsetof(gh_manifest, features)},
     {"cut", GH_KEY_STRING, false, .offset = offsetof(gh_manifest, cut)},
     {"body", GH_KEY_STRING, false, .offset = offsetof(gh_manifest, body)},
     {"colours", GH_KEY_CUSTOM, false, .read = gh_manifest_colours},

@@ -215,6 +215,43 @@ gh_status gh_model_selftest(gh_model *model, gh_err *e)
     return status;
 }
 
+int gh_model_features(const gh_model *m)
+{
+    const char *name = m->manifest ? m->manifest->features : NULL;
+    if (m->body)
+        return (int)m->tap;
+    if (!m->net)
+        return -1;
+    if (m->manifest->task == GH_TASK_EMBED)
+        return 0;
+    for (size_t i = 0; name && i < gh_net_outputs(m->net) && i < GH_MAX_TAPS; i++)
+        if (strcmp(gh_net_output(m->net, i)->name, name) == 0)
+            return (int)i;
+    return -1;
+}
+
+/* The features are a float32 vector for each picture. */
+static gh_status check_features(const gh_model *m, gh_err *e)
+{
+    const gh_manifest_input *in = &m->manifest->input;
+    const gh_shape picture = gh_shape_of(4, (int64_t[]){1, 3, in->height, in->width});
+    gh_tensor t = {0};
+    char text[80];
+    size_t count = 0;
+    int at = gh_model_features(m);
+    if (!m->manifest->features)
+        return GH_OK;
+    if (at < 0)
+        return gh_fail(e, GH_LIMIT, "model '%s': the network has more than %d outputs and cuts", m->name,
+                       GH_MAX_TAPS);
+    GH_TRY(gh_net_output_for(&t, m->net, (size_t)at, &picture, e));
+    if (t.type == GH_F32 && t.shape.rank == 2 && gh_shape_count(&count, &t.shape) && count > 0 &&
+        t.shape.dims[0] == 1)
+        return GH_OK;
+    return gh_fail(e, GH_FORMAT, "model '%s': \"features\" names a value that is %s %s, not a vector",
+                   m->name, gh_dtype_name(t.type), gh_shape_text(&t.shape, text, sizeof text));
+}
+
 /* Opens what has been read, takes both over, and tests it. */
 static gh_status finish(gh_model **out, gh_manifest **manifest, gh_net **net, const char *path,
                         bool with_selftest, gh_err *e)
@@ -223,13 +260,32 @@ static gh_status finish(gh_model **out, gh_manifest **manifest, gh_net **net, co
     gh_status status = gh_model_make(&m, manifest, net, e);
     if (status == GH_OK) {
         m->stamp = gh_model_stamp(path);
-        status = with_selftest ? gh_model_selftest(m, e) : GH_OK;
+        status = check_features(m, e);
     }
+    if (status == GH_OK && with_selftest)
+        status = gh_model_selftest(m, e);
     if (status == GH_OK)
         *out = m;
     else
         gh_model_put(&m);
     return status;
+}
+
+/* The network with the taps, and the features as one more when they are none of them. */
+static gh_status load(gh_net **net, const char *path, const gh_manifest *m, const char *const *taps,
+                      size_t ntaps, gh_err *e)
+{
+    const char *all[GH_MAX_TAPS + 1];
+    bool there = m->features == NULL;
+    GH_ASSERT(ntaps <= GH_MAX_TAPS);
+    for (size_t i = 0; i < ntaps; i++) {
+        all[i] = taps[i];
+        there = there || strcmp(taps[i], m->features) == 0;
+    }
+    if (!there)
+        all[ntaps++] = m->features;
+    return (m->input.stride ? gh_net_load_any_size : gh_net_load_tapped)(net, path, GH_PASS_ALL, all, ntaps,
+                                                                         e);
 }
 
 gh_status gh_model_open_tapped(gh_model **out, const char *folder, const char *const *taps, size_t ntaps,
@@ -241,8 +297,7 @@ gh_status gh_model_open_tapped(gh_model **out, const char *folder, const char *c
     char *path = gh_path_join(folder, "model.onnx");
     gh_status status = path ? check_kind(manifest, e) : gh_fail(e, GH_NOMEM, "memory ran out at a model");
     if (status == GH_OK)
-        status = (manifest->input.stride ? gh_net_load_any_size : gh_net_load_tapped)(&net, path, GH_PASS_ALL,
-                                                                                      taps, ntaps, e);
+        status = load(&net, path, manifest, taps, ntaps, e);
     gh_free(path);
     if (status == GH_OK)
         return finish(out, &manifest, &net, folder, with_selftest, e);

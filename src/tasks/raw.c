@@ -19,7 +19,11 @@ size_t gh_raw_inputs(const gh_model *m)
 
 size_t gh_raw_outputs(const gh_model *m)
 {
-    return m->net ? gh_net_outputs(m->net) : 0;
+    size_t n = m->net ? gh_net_outputs(m->net) : 0;
+    /* taps of heads come behind the file's own outputs, and no file declares their type */
+    while (n > 0 && gh_net_output(m->net, n - 1)->type == GH_UNKNOWN)
+        n--;
+    return n;
 }
 
 const gh_value *gh_raw_input(const gh_model *m, size_t i)
@@ -46,9 +50,9 @@ static gh_status check_input(const gh_value *v, const gh_tensor *t, gh_err *e)
                    gh_dtype_name(v->type), gh_shape_text(&v->shape, want, sizeof want));
 }
 
-static gh_status copy_outputs(gh_raw_result *r, const gh_session *s, const gh_net *net, gh_err *e)
+static gh_status copy_outputs(gh_raw_result *r, const gh_session *s, const gh_model *m, gh_err *e)
 {
-    size_t n = gh_net_outputs(net);
+    size_t n = gh_raw_outputs(m);
     r->outputs = gh_calloc(n, sizeof *r->outputs);
     if (!r->outputs)
         return gh_fail(e, GH_NOMEM, "memory ran out at the outputs");
@@ -100,7 +104,7 @@ static gh_status run_head(gh_raw_result *r, gh_lane *lane, const gh_model *m, gh
     GH_TRY(gh_lane_keep(lane, m->body, e));
     gh_status status = gh_lane_run_head(&plan, lane, m, e);
     if (status == GH_OK)
-        status = copy_outputs(r, lane->session, m->net, e);
+        status = copy_outputs(r, lane->session, m, e);
     gh_plan_put(&plan);
     return status;
 }
@@ -117,7 +121,7 @@ gh_status gh_raw_run(gh_raw_result *out, gh_worker *w, gh_model *m, const gh_ten
     if (status == GH_OK)
         status = gh_session_run(lane->session, e);
     if (status == GH_OK)
-        status = m->body ? run_head(&r, lane, m, e) : copy_outputs(&r, lane->session, m->net, e);
+        status = m->body ? run_head(&r, lane, m, e) : copy_outputs(&r, lane->session, m, e);
     gh_plan_put(&plan);
     r.infer_ms = (double)(gh_now_ns() - before) / 1e6;
     lane->kept.base = NULL;

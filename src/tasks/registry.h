@@ -41,6 +41,9 @@ GH_MUST_CHECK gh_status gh_model_open_head(gh_model **out, const char *folder, g
                                            gh_err *e);
 /* The same for a net and a manifest that are there already; takes both over, also on failure. */
 GH_MUST_CHECK gh_status gh_model_make(gh_model **out, gh_manifest **manifest, gh_net **net, gh_err *e);
+/* Which output of the model's first network is a picture's feature vector, the one that a head stands on or
+ * that the manifest names; -1: none is known, so the model does not embed. */
+int gh_model_features(const gh_model *m);
 /* Another reference to the same model; gives it back. */
 gh_model *gh_model_ref(gh_model *m);
 /* Gives a reference back; the last one frees the model. */

@@ -113,7 +113,8 @@ static gh_status read_session(job *j, const gh_model *m, gh_err *e)
 {
     gh_tensor tensors[GH_MAX_TAPS];
     size_t n = gh_lane_outputs(tensors, &j->w->own, m->net);
-    const gh_outputs outputs = {tensors, n, j->image ? &j->in : NULL, j->image};
+    size_t first = j->options->embed ? (size_t)gh_model_features(m) : 0;
+    const gh_outputs outputs = {tensors + first, n - first, j->image ? &j->in : NULL, j->image};
     return gh_kind_of(j->r->task)->decode(j->r, &outputs, j->options, e);
 }
 
@@ -166,9 +167,12 @@ static bool is_kept(const job *j, gh_model *m)
            w->picture == j->data;
 }
 
-static gh_status read_kept(job *j, const gh_model *m, gh_err *e)
+static gh_status read_kept(job *j, gh_model *m, gh_err *e)
 {
-    const gh_outputs outputs = {j->w->own.kept.tensors, gh_net_outputs(m->net), NULL, NULL};
+    const gh_tensor *tensors = j->w->own.kept.tensors;
+    size_t n = gh_net_outputs(gh_lane_base(m)->net),
+           first = j->options->embed ? (size_t)gh_model_features(m) : 0;
+    const gh_outputs outputs = {tensors + first, n - first, NULL, NULL};
     return gh_kind_of(j->r->task)->decode(j->r, &outputs, j->options, e);
 }
 
@@ -184,9 +188,9 @@ static gh_status run_network(job *j, gh_model *m, gh_err *e)
         GH_TRY(run_base(j, m, e));
     }
     gh_status status = GH_OK;
-    if (m->body)
+    if (m->body && !j->options->embed)
         status = run_head(j, m, e);
-    else if (kept)
+    else if (m->body || kept)
         status = read_kept(j, m, e);
     j->r->infer_ms = ms_since(&j->mark);
     return status;
@@ -215,11 +219,12 @@ gh_status gh_run(gh_result **out, gh_worker *w, gh_model *model, const uint8_t *
     const gh_image_limits default_limits = gh_image_limits_default();
     const gh_run_options default_options = {0};
     GH_ASSERT((model->net || model->nparts) && model->manifest);
+    GH_ASSERT(!options || !options->embed || gh_model_features(model) >= 0);
     gh_result *r = gh_calloc(1, sizeof *r);
     if (!r)
         return gh_fail(e, GH_NOMEM, "memory ran out at a result");
     r->model = gh_model_ref(model);
-    r->task = model->manifest->task;
+    r->task = options && options->embed ? GH_TASK_EMBED : model->manifest->task;
     job j = {r,
              w,
              data,

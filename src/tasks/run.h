@@ -20,6 +20,7 @@ typedef struct gh_run_options {
     bool regions, rle;     /* segment: areas are wanted, with their regions; with their run lengths */
     bool as_json;          /* segment: the picture will be told in JSON, which takes more memory */
     size_t held_bytes;     /* of the request's other replies: they count for the limit on memory */
+    bool embed;            /* the feature vector instead of the task's answer (gh_model_features) */
     bool no_emotions;      /* steps of a pipeline whose key is "emotion" are left out */
     uint64_t deadline_ns;  /* by gh_now_ns: no further crop is begun after it (GH_TIMEOUT); 0 = none */
 } gh_run_options;

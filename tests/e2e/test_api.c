@@ -4,6 +4,7 @@
 
 #include "base/status.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -180,6 +181,15 @@ START_TEST(test_simple_replies_are_as_documented)
         {"/models/" REAL, "/models/{name}", 200},
         {"/models/tiny", "/models/{name}", 200},
         {"/models/nobody", "/models/{name}", 404},
+        {"/", "/", 200},
+        {"/web/app.js", "/web/{name}", 200},
+        {"/web/none.js", "/web/{name}", 404},
+        {"/v2", "/v2", 200},
+        {"/v2/health/live", "/v2/health/live", 200},
+        {"/v2/health/ready", "/v2/health/ready", 200},
+        {"/v2/models/" REAL, "/v2/models/{name}", 200},
+        {"/v2/models/nobody", "/v2/models/{name}", 404},
+        {"/v2/models/tiny/ready", "/v2/models/{name}/ready", 200},
     };
     for (size_t i = 0; i < GH_COUNT(rows); i++) {
         ask(&r, s.address, "GET", rows[i].target, NULL, NULL, 0);
@@ -222,6 +232,35 @@ START_TEST(test_classify_replies_are_as_documented)
     check("/classify", "post");
     ask(&r, s.address, "POST", "/classify", NULL, NULL, 0);
     check("/classify", "post");
+}
+END_TEST
+
+/* The same picture gives the same vector, another another; never negative, as a ReLU6 left it. */
+START_TEST(test_embed)
+{
+    static const char *const photos[] = {"coffee.png", "coffee.png", "chelsea.png"};
+    double v[3][1280], far = 0;
+    for (size_t i = 0; i < GH_COUNT(photos); i++) {
+        ask(&r, s.address, "POST", "/embed", NULL, photo(photos[i])->data, photo(photos[i])->len);
+        ck_assert_msg(r.status == 200, "%s", (char *)r.body.data);
+        check("/embed", "post");
+        json_t *o = reply_json(&r), *list = json_object_get(o, "embedding");
+        ck_assert_str_eq(json_string_value(json_object_get(o, "model")), REAL);
+        ck_assert_uint_eq(json_array_size(list), 1280);
+        for (size_t k = 0; k < 1280; k++)
+            v[i][k] = json_number_value(json_array_get(list, k));
+        json_decref(o);
+    }
+    ck_assert_mem_eq(v[0], v[1], sizeof v[0]);
+    for (size_t k = 0; k < 1280; k++) {
+        ck_assert(v[0][k] >= 0 && v[0][k] <= 6); /* the mean of what a ReLU6 gave */
+        far = fmax(far, fabs(v[0][k] - v[2][k]));
+    }
+    ck_assert(far > 0.1);
+    ask(&r, s.address, "POST", "/embed?model=tiny", NULL, photo("coffee.png")->data,
+        photo("coffee.png")->len);
+    check_problem(&r, 400, "the model tiny has no feature vector");
+    check("/embed", "post");
 }
 END_TEST
 
@@ -272,6 +311,7 @@ Suite *suite_api(void)
     tcase_add_checked_fixture(t, NULL, done);
     tcase_add_test(t, test_simple_replies_are_as_documented);
     tcase_add_test(t, test_classify_replies_are_as_documented);
+    tcase_add_test(t, test_embed);
     tcase_add_test(t, test_the_document_is_the_file);
     tcase_add_test(t, test_models_list_and_page);
     suite_add_tcase(suite, t);

@@ -79,7 +79,7 @@ START_TEST(test_infer)
         logits[i] = (float)json_number_value(json_array_get(data, i));
     json_decref(o);
 
-    infer_bytes(2, ",\"parameters\":{\"binary_data_output\":true}");
+    infer_bytes(2, ",\"outputs\":[{\"name\":\"logits\"}],\"parameters\":{\"binary_data_output\":true}");
     ck_assert_int_eq(r.status, 200);
     int json_len = 0;
     ck_assert_int_eq(sscanf(reply_header(&r, "Inference-Header-Content-Length"), "%d", &json_len), 1);
