@@ -1,5 +1,5 @@
-/* gharial eval of models that segment: a model whose mask is the red of a picture, on masks whose scores are
- * worked out by hand; and the real one on its own mask, kept as any user would keep it. */
+/* gharial eval of models that segment: models whose masks are the colours of a picture, on masks whose scores
+ * are worked out by hand; and the real one on its own mask, kept as any user would keep it. */
 #include "e2e/harness.h"
 
 #include "base/file.h"
@@ -36,24 +36,34 @@ static void write_text(const char *name, const char *text)
     write_file(name, text, strlen(text));
 }
 
-/* Confidence = the red of a pixel, 0..1. */
-static void write_model(void)
+/* Confidence of class c = the colour c of a pixel, 0..1; of one channel the red. */
+static void write_network(const char *name, int64_t channels)
 {
+    static const float identity[9] = {1, 0, 0, 0, 1, 0, 0, 0, 1};
     gh_graph *g = NULL;
     gh_err e = {0};
-    char path[96];
-    static const float red[3] = {1, 0, 0};
-    write_text("models/red/model.json",
-               "{\"name\":\"red\",\"version\":\"1\",\"task\":\"segment\",\"input\":{\"width\":8,\"height\":8,"
-               "\"mean\":0,\"scale\":0.00392156863,\"fit\":\"stretch\"},\"output\":{\"decoder\":\"mask\"},"
-               "\"labels\":[\"background\",\"red\"],\"threshold\":0.5}");
+    char path[128];
     ck_assert_int_eq(gh_graph_new(&g, &e), GH_OK);
     uint32_t x = gh_graph_input(g, "x", GH_F32, gh_shape_of(4, (const int64_t[]){1, 3, SIDE, SIDE}));
-    uint32_t w = gh_graph_const(g, "w", GH_F32, gh_shape_of(4, (const int64_t[]){1, 3, 1, 1}), red, true);
+    gh_shape shape = gh_shape_of(4, (const int64_t[]){channels, 3, 1, 1});
+    uint32_t w = gh_graph_const(g, "w", GH_F32, shape, identity, true);
     gh_graph_output(g, gh_graph_op(g, "Conv", "mask", (const uint32_t[]){x, w}, 2));
-    snprintf(path, sizeof path, "%s/models/red/model.onnx", dir);
+    snprintf(path, sizeof path, "%s/models/%s/model.onnx", dir, name);
     ck_assert_msg(gh_onnx_write(g, path, &e) == GH_OK, "%s", e.text);
     gh_graph_free(&g);
+}
+
+static void write_model(const char *name, int64_t channels, const char *labels)
+{
+    char file[64], text[400];
+    snprintf(file, sizeof file, "models/%s/model.json", name);
+    snprintf(text, sizeof text,
+             "{\"name\":\"%s\",\"version\":\"1\",\"task\":\"segment\",\"input\":{\"width\":8,\"height\":8,"
+             "\"mean\":0,\"scale\":0.00392156863,\"fit\":\"stretch\"},\"output\":{\"decoder\":\"mask\"},"
+             "\"labels\":%s}",
+             name, labels);
+    write_text(file, text);
+    write_network(name, channels);
 }
 
 /* A picture whose columns left of `edge` are red. */
@@ -69,16 +79,12 @@ static void write_picture(const char *name, int edge)
     gh_buf_free(&png);
 }
 
-/* A grey mask: 1 left of `edge`, else 0; the rows from `ignored` on are 255. */
-static void write_mask(const char *name, int edge, int ignored)
+static void write_grey(const char *name, const uint8_t *pixels)
 {
-    uint8_t pixels[SIDE * SIDE];
     gh_buf png = {0};
     gh_err e = {0};
     const gh_png_layout layout = {.width = SIDE, .height = SIDE, .colour = GH_PNG_GREY};
     gh_png_writer *w = NULL;
-    for (int i = 0; i < SIDE * SIDE; i++)
-        pixels[i] = i / SIDE >= ignored ? 255 : i % SIDE < edge;
     ck_assert_int_eq(gh_png_open(&w, &png, &layout, &e), GH_OK);
     for (int y = 0; y < SIDE; y++)
         ck_assert_int_eq(gh_png_row(w, pixels + SIDE * y, &e), GH_OK);
@@ -86,6 +92,15 @@ static void write_mask(const char *name, int edge, int ignored)
     gh_png_close(&w);
     write_file(name, png.data, png.len);
     gh_buf_free(&png);
+}
+
+/* 1 left of `edge`, else 0; the rows from `ignored` on are 255. */
+static void write_mask(const char *name, int edge, int ignored)
+{
+    uint8_t pixels[SIDE * SIDE];
+    for (int i = 0; i < SIDE * SIDE; i++)
+        pixels[i] = i / SIDE >= ignored ? 255 : i % SIDE < edge;
+    write_grey(name, pixels);
 }
 
 static void start(void)
@@ -108,7 +123,7 @@ static void done(void)
 static void start_red(void)
 {
     start();
-    write_model();
+    write_model("red", 1, "[\"background\",\"red\"]");
     write_text("data/classes.txt", "background\nred\nvoid\n");
     write_picture("data/train/images/a.png", 4);
     write_mask("data/train/masks/a.png", 3, SIDE);
@@ -222,6 +237,42 @@ START_TEST(test_data_that_does_not_fit)
 }
 END_TEST
 
+/* Three classes, which the data names in another order than the model: the pixel's colour is its class. */
+START_TEST(test_many_classes)
+{
+    uint8_t pixels[SIDE * SIDE * 3] = {0};
+    gh_buf png = {0};
+    gh_err e = {0};
+    char models[96];
+    static const uint8_t of_colour[3] = {1, 2, 0}; /* the data's number of red, green, blue */
+    uint8_t classes[SIDE * SIDE];
+    write_model("colours", 3, "[\"red\",\"green\",\"blue\"]");
+    for (int i = 0; i < SIDE * SIDE; i++) {
+        int colour = i % SIDE < 3 ? 0 : i % SIDE < 5 ? 1 : 2;
+        pixels[3 * i + colour] = 255;
+        classes[i] =
+            of_colour[i < 4 ? 2 : colour]; /* the first four are labelled blue, three red and one green */
+    }
+    ck_assert_int_eq(gh_png_encode_rgb(&png, pixels, SIDE, SIDE, &e), GH_OK);
+    snprintf(data, sizeof data, "%s/many", dir);
+    write_file("many/images/a.png", png.data, png.len);
+    gh_buf_free(&png);
+    write_grey("many/masks/a.png", classes);
+    write_text("many/classes.txt", "blue\nred\ngreen\n");
+    snprintf(models, sizeof models, "%s/models", dir);
+    int code = run_binary(&out, &err,
+                          ARGS("eval", "--models", models, "--model", "colours", "--data", data, "--json"));
+    ck_assert_msg(code == 0, "%s", (char *)err.data);
+    json_t *o = json_loads((char *)out.data, 0, NULL);
+    const json_t *list = json_object_get(o, "classes");
+    ck_assert_double_eq_tol(number(json_array_get(list, 0), "iou"), 21.0 / 24, 1e-5);
+    ck_assert_double_eq_tol(number(json_array_get(list, 1), "iou"), 15.0 / 16, 1e-5);
+    ck_assert_double_eq_tol(number(json_array_get(list, 2), "iou"), 24.0 / 28, 1e-5);
+    ck_assert_double_eq_tol(number(o, "pixel_accuracy"), 60.0 / 64, 1e-5);
+    json_decref(o);
+}
+END_TEST
+
 /* The mask that predict gives for a photo, as the set's: all right, also where the camera was turned. */
 START_TEST(test_a_mask_of_its_own)
 {
@@ -267,6 +318,7 @@ Suite *suite_eval(void)
     tcase_add_test(red, test_parts);
     tcase_add_test(red, test_masks_that_do_not_fit);
     tcase_add_test(red, test_data_that_does_not_fit);
+    tcase_add_test(red, test_many_classes);
     tcase_add_loop_test(real, test_a_mask_of_its_own, 1, 9);
     suite_add_tcase(s, red);
     suite_add_tcase(s, real);
