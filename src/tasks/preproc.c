@@ -8,7 +8,11 @@
 #include <math.h>
 #include <string.h>
 
-/* A JPEG is decoded at a DCT scale only when this many decoded pixels are left for each resampled one. */
+/* A JPEG is decoded at a DCT scale only when this many decoded pixels are left for each resampled one. So it
+ * is for plain filters, too: those networks were trained on photos of about twice their size, and single
+ * pixels of a larger one are noise to them. SSDLite on coco28 enlarged to 4000 pixels with noise of 10 grey
+ * levels: AP50 .578 decoded in full, .649 at 1/2, .674 at 1/4; without noise, at the photos' own size, .679.
+ */
 #define DCT_MARGIN 2
 /* The same for a model of any size, which finds things of all sizes: as many pixels as it sees are enough. */
 #define DCT_MARGIN_ANY_SIZE 1
@@ -92,9 +96,6 @@ gh_placement gh_preproc_place(const gh_manifest_input *in, int width, int height
 void gh_preproc_min_size(int *min_width, int *min_height, const gh_manifest_input *in, int width, int height)
 {
     *min_width = *min_height = 0;
-    /* Without antialiasing the network was trained on aliased pixels, which a scaled decode does not give. */
-    if (in->filter == GH_FILTER_BILINEAR_PLAIN)
-        return;
     gh_placement p = gh_preproc_place(in, width, height);
     /* Quotients that are whole in truth may come out a hair above. */
     double margin = in->stride ? DCT_MARGIN_ANY_SIZE : DCT_MARGIN;
