@@ -75,8 +75,8 @@ static int count_files(const char *folder)
     return n;
 }
 
-/* The drawn picture, a JPEG of that size. */
-static void check_drawn(const char *name, int width, int height)
+/* A drawn picture, which has to be a whole JPEG; the caller's. */
+static gh_image *open_drawn(const char *name)
 {
     char path[192];
     gh_buf file = {0};
@@ -89,10 +89,16 @@ static void check_drawn(const char *name, int width, int height)
     ck_assert_int_eq(info.format, GH_IMAGE_JPEG);
     ck_assert_int_eq(gh_image_decode(&image, file.data, file.len, &info, 0, 0, &e), GH_OK);
     ck_assert(!image->truncated);
+    gh_buf_free(&file);
+    return image;
+}
+
+static void check_drawn(const char *name, int width, int height)
+{
+    gh_image *image = open_drawn(name);
     ck_assert_int_eq(image->width, width);
     ck_assert_int_eq(image->height, height);
     gh_image_free(&image);
-    gh_buf_free(&file);
 }
 
 START_TEST(test_same_names_do_not_meet)
@@ -168,6 +174,22 @@ START_TEST(test_usage)
 }
 END_TEST
 
+/* The astronaut's face ends at x = 270; the bars of eight emotions stand to its right, on a dark ground, and
+ * the longest of them, happiness, in the colour of the box. */
+static void check_bars(void)
+{
+    gh_image *drawn = open_drawn("a.jpg");
+    int darker = 0, pink = 0;
+    for (int y = 62; y < 166; y++)
+        for (int x = 300; x < 370; x++) {
+            const uint8_t *p = drawn->pixels + ((size_t)y * 512 + (size_t)x) * 3;
+            darker += p[0] + p[1] + p[2] < 3 * 100; /* the wall there is light grey */
+            pink += p[0] > p[1] + 50;
+        }
+    ck_assert_msg(darker > 3500 && pink > 100 && pink < 1000, "%d dark pixels, %d pink ones", darker, pink);
+    gh_image_free(&drawn);
+}
+
 START_TEST(test_the_task_has_a_default)
 {
     char file[160];
@@ -176,6 +198,7 @@ START_TEST(test_the_task_has_a_default)
               ARGS("predict", "--models", "models", "--task", "localize", "--annotate", "--out", to, file));
     ck_assert_ptr_nonnull(strstr((char *)out.data, ": face 0.9"));
     check_drawn("a.jpg", 512, 512);
+    check_bars();
 }
 END_TEST
 

@@ -1,6 +1,8 @@
 /* The Accept header: weights, ranges, quotes, and what is no number. */
 #include "unit/suites.h"
 
+#include "base/mem.h"
+#include "base/rng.h"
 #include "http/accept.h"
 
 START_TEST(test_weights)
@@ -78,12 +80,32 @@ START_TEST(test_choice)
 }
 END_TEST
 
+/* Nothing is read beyond the end (under a sanitizer), and the weight is one, whatever a client sends. */
+START_TEST(test_any_text)
+{
+    static const char letters[] = "image/png*q=0.19,,;; \\\"";
+    gh_rng rng;
+    gh_rng_seed(&rng, 7);
+    for (int round = 0; round < 50000; round++) {
+        size_t len = gh_rng_below(&rng, 40);
+        char *text = gh_alloc(len + 1);
+        for (size_t i = 0; i < len; i++)
+            text[i] = letters[gh_rng_below(&rng, sizeof letters - 1)];
+        text[len] = 0;
+        int weight = gh_accept_weight(text, "image/png");
+        ck_assert_msg(weight >= 0 && weight <= 1000, "\"%s\": %d", text, weight);
+        gh_free(text);
+    }
+}
+END_TEST
+
 Suite *gh_suite_http_accept(void)
 {
     Suite *s = suite_create("http_accept");
     TCase *t = tcase_create("http_accept");
     tcase_add_test(t, test_weights);
     tcase_add_test(t, test_choice);
+    tcase_add_test(t, test_any_text);
     suite_add_tcase(s, t);
     return s;
 }
