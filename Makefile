@@ -77,6 +77,8 @@ help:
 FAST := -O3 -fno-math-errno -fno-trapping-math
 AVX2 := -mavx2 -mfma
 AVX512 := $(AVX2) -mavx512f -mavx512bw -mavx512dq -mavx512vl -mprefer-vector-width=512
+# Operators whose loops a compiler turns into vectors.
+$(patsubst %,$(BUILD)/obj/src/engine/ops/%.o,arg power reduce sign): ISA := -O3
 $(BUILD)/obj/src/kernels/ref/%.o: ISA := $(FAST)
 $(BUILD)/obj/src/kernels/avx2/%.o: ISA := $(FAST) $(AVX2)
 $(BUILD)/obj/src/kernels/avx512/%.o: ISA := $(FAST) $(AVX512)

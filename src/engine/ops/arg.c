@@ -36,18 +36,36 @@ typedef struct arg_job {
     bool least, last;
 } arg_job;
 
-/* Places [from, to) of one outer row: `best` holds the best index so far, a later one wins only where it is
- * better, or as good when the last is asked for. */
+/* One more row of elements: which of them are better than the best of their place so far. */
+#define SCAN(wins)                                                                                           \
+    for (size_t i = 0; i < n; i++) {                                                                         \
+        place[i] = src[i] wins value[i] ? (int32_t)s : place[i];                                             \
+        value[i] = src[i] wins value[i] ? src[i] : value[i];                                                 \
+    }
+
+/* Places [from, to) of one outer row. The best so far stand on the stack, so that the compiler may use
+ * vectors. */
 #define BEST(type, T, suffix)                                                                                \
     static void best_##suffix(const arg_job *j, const void *row, int64_t *best, size_t from, size_t to)      \
     {                                                                                                        \
-        const T *src = row;                                                                                  \
-        for (size_t s = 1; s < j->side; s++)                                                                 \
-            for (size_t i = from; i < to; i++) {                                                             \
-                T v = src[s * j->inner + i], b = src[(size_t)best[i] * j->inner + i];                        \
-                if ((j->least ? v < b : v > b) || (j->last && v == b))                                       \
-                    best[i] = (int64_t)s;                                                                    \
-            }                                                                                                \
+        T value[UNIT];                                                                                       \
+        int32_t place[UNIT];                                                                                 \
+        size_t n = to - from;                                                                                \
+        memset(place, 0, n * sizeof *place);                                                                 \
+        memcpy(value, (const T *)row + from, n * sizeof *value);                                             \
+        for (size_t s = 1; s < j->side; s++) {                                                               \
+            const T *src = (const T *)row + s * j->inner + from;                                             \
+            if (j->least && j->last)                                                                         \
+                SCAN(<=)                                                                                     \
+            else if (j->least)                                                                               \
+                SCAN(<)                                                                                      \
+            else if (j->last)                                                                                \
+                SCAN(>=)                                                                                     \
+            else                                                                                             \
+                SCAN(>)                                                                                      \
+        }                                                                                                    \
+        for (size_t i = 0; i < n; i++)                                                                       \
+            best[from + i] = place[i];                                                                       \
     }
 GH_EACH_NUMBER(BEST)
 
@@ -59,7 +77,6 @@ static void arg_units(const void *job, int begin, int end)
         const char *row = (const char *)j->in->data + outer * j->side * j->inner * gh_dtype_size(j->in->type);
         int64_t *best = j->out + outer * j->inner;
         to = to < j->inner ? to : j->inner;
-        memset(best + from, 0, (to - from) * sizeof *best);
         switch (j->in->type) {
 #define CASE(type, T, suffix)                                                                                \
     case type:                                                                                               \
