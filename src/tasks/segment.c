@@ -123,7 +123,7 @@ static gh_status admit(bool *whole, const gh_image_info *info, const gh_run_opti
         "MB are accepted",
         info->width, info->height, o->output < GH_MASK_OUTPUTS ? gh_mask_output_words[o->output] : "none",
         o->as_json ? " in JSON" : "", (unsigned long long)((most + o->held_bytes) / 1000000),
-        o->held_bytes ? " with the others of the batch" : "",
+        o->held_bytes > 1000000 ? " with the others of the batch" : "",
         (unsigned long long)(info->limits.max_work / 1000000));
 }
 

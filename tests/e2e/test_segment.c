@@ -2,12 +2,15 @@
  * lengths, batches, and what is refused. */
 #include "e2e/harness.h"
 
+#include "base/file.h"
+#include "base/mem.h"
 #include "base/status.h"
 #include "image/image.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define MODEL "person"
@@ -311,6 +314,62 @@ START_TEST(test_truncated)
 }
 END_TEST
 
+/* What a request may take is known from the picture's header: 1300 x 1000 pixels are 4 MB, their cut-out 5
+ * more. */
+START_TEST(test_memory_limit)
+{
+    server small;
+    gh_buf file = {0};
+    gh_err e = {0};
+    size_t bytes = (size_t)1300 * 1000 * 3;
+    uint8_t *pixels = gh_calloc(bytes, 1);
+    ck_assert_ptr_nonnull(pixels);
+    ck_assert_int_eq(gh_jpeg_encode_rgb(&file, pixels, 1300, 1000, 80, &e), GH_OK);
+    gh_free(pixels);
+    server_start(&small, ARGS("--models", dir, "--max-work", "8M"));
+    ask(&r, small.address, "POST", "/segment?output=cutout", NULL, file.data, file.len);
+    check_problem(&r, 413, "1300 x 1000 pixels as cutout may take 9 MB of memory; at most 8 MB are accepted");
+    reply_free(&r);
+    ask(&r, small.address, "POST", "/segment?output=soft", NULL, file.data, file.len);
+    ck_assert_int_eq(r.status, 200);
+    ck_assert_int_eq(server_stop(&small), 0);
+    gh_buf_free(&file);
+}
+END_TEST
+
+/* 50 megapixels: the decoder scales the JPEG down, and rows of the mask are made one by one. Without either
+ * the program would take 150 MB, or 50; it takes 25. */
+START_TEST(test_large_picture)
+{
+    enum { WIDTH = 8660, HEIGHT = 5770 };
+    gh_buf out = {0}, err = {0}, file = {0};
+    gh_err e = {0};
+    char in[128], to[128];
+    struct rusage used;
+    uint8_t *pixels = gh_alloc((size_t)WIDTH * HEIGHT * 3);
+    ck_assert_ptr_nonnull(pixels);
+    for (size_t y = 0; y < HEIGHT; y++)
+        for (size_t x = 0; x < WIDTH * 3; x++)
+            pixels[y * WIDTH * 3 + x] = (uint8_t)((x * y) >> 14);
+    ck_assert_int_eq(gh_jpeg_encode_rgb(&file, pixels, WIDTH, HEIGHT, 75, &e), GH_OK);
+    gh_free(pixels);
+    snprintf(in, sizeof in, "%s/large.jpg", dir);
+    snprintf(to, sizeof to, "%s/large", dir);
+    ck_assert_msg(gh_file_write(in, file.data, file.len, &e) == GH_OK, "%s", e.text);
+    ck_assert_int_eq(run_binary(&out, &err,
+                                ARGS("predict", "--models", "models", "--task", "segment", "--output", "soft",
+                                     "--threads", "1", "--out", to, in)),
+                     0);
+    ck_assert_int_eq(getrusage(RUSAGE_CHILDREN, &used), 0);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+    ck_assert_msg(used.ru_maxrss < 100 * 1024, "%ld kB beside a file of %zu", used.ru_maxrss, file.len);
+#endif
+    gh_buf_free(&out);
+    gh_buf_free(&err);
+    gh_buf_free(&file);
+}
+END_TEST
+
 /* The same picture through the command line gives the same file. */
 START_TEST(test_predict_writes_masks)
 {
@@ -387,6 +446,8 @@ Suite *suite_segment(void)
     tcase_add_test(c, test_truncated);
     tcase_add_test(c, test_predict_writes_masks);
     tcase_add_test(c, test_predict_usage);
+    tcase_add_test(c, test_memory_limit);
+    tcase_add_test(c, test_large_picture);
     suite_add_tcase(suite, c);
     return suite;
 }
