@@ -88,7 +88,7 @@ static bool region_of(region *r, const job *j, int at)
 /* The pixels on both sides of v, and how far it is from the first; false when it lies outside. */
 static bool neighbours(int at[2], float *part, float v, int size)
 {
-    if (v < -1 || v > (float)size)
+    if (size < 1 || v < -1 || v > (float)size)
         return false;
     v = v > 0 ? v : 0;
     at[0] = (int)v;
