@@ -25,13 +25,23 @@ static double covered_labels(const gh_places *p, const gh_rect *at)
     return sum;
 }
 
+/* The person around a face, the table under a cup: what lies around an object may be written on. */
+static bool encloses(const gh_object *outer, const gh_object *o)
+{
+    const gh_rect at = {o->x, o->y, o->w, o->h};
+    double area = at.w * at.h;
+    return shared(&at, outer->x, outer->y, outer->w, outer->h) >= 0.9 * area &&
+           (double)outer->w * outer->h > 3 * area;
+}
+
 /* Area of the other objects under it. */
 static double covered_objects(const gh_result *r, const gh_object *own, const gh_rect *at)
 {
     double sum = 0;
     for (size_t i = 0; i < r->nobjects && i < GH_MOST_LABELS; i++) {
         const gh_object *o = &r->objects[i];
-        sum += o == own ? 0 : shared(at, o->x, o->y, o->w, o->h);
+        if (o != own && !encloses(o, own))
+            sum += shared(at, o->x, o->y, o->w, o->h);
     }
     return sum;
 }

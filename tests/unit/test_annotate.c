@@ -128,6 +128,28 @@ START_TEST(test_bars_stand_beside_the_box)
 }
 END_TEST
 
+/* A face within a person has its bars, and on the person; one beside a person has them elsewhere. */
+START_TEST(test_bars_of_a_face_within_a_person)
+{
+    static char *const labels[] = {"happiness", "neutral"};
+    static const double scores[] = {0.75, 0.25};
+    const gh_fact fact = {"emotion", labels, 2, scores, 0};
+    for (int i = 0; i < 2; i++) {
+        gh_image *image = grey(600, 600);
+        gh_object o[] = {box("person", i ? 245 : 0, 0, i ? 355 : 600, 600), box("face", 90, 100, 150, 200)};
+        o[1].facts = &fact;
+        o[1].nfacts = 1;
+        draw(image, o, 2);
+        int on_right = 0;
+        for (int y = 105; y < 295; y++)
+            for (int x = 252; x < 590; x++)
+                on_right += changed(image, x, y) > 100;
+        ck_assert_msg(i ? on_right == 0 : on_right > 1000, "%d: %d", i, on_right);
+        gh_image_free(&image);
+    }
+}
+END_TEST
+
 /* Tiny pictures, boxes at all borders and crowds end within the memory of the picture (under a sanitizer,
  * that is what this test shows) and draw the boxes. */
 START_TEST(test_any_size)
@@ -191,6 +213,7 @@ Suite *gh_suite_annotate(void)
     tcase_add_test(t, test_classes_have_their_colours);
     tcase_add_test(t, test_models_have_their_colours);
     tcase_add_test(t, test_bars_stand_beside_the_box);
+    tcase_add_test(t, test_bars_of_a_face_within_a_person);
     tcase_add_test(t, test_any_size);
     tcase_add_test(t, test_file_is_upright_and_whole);
     suite_add_tcase(s, t);
