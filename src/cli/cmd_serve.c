@@ -20,7 +20,7 @@ typedef struct values {
     int64_t workers, threads, queue, connections;
     int64_t max_body, max_bytes_in_flight, max_pixels, max_work;
     int64_t deadline_ms, body_timeout_s, idle_timeout_s, drain_s;
-    bool insecure, strict, no_emotions;
+    bool insecure, strict, no_emotions, no_compat;
 } values;
 
 #define ROW(name, type, field, arg, help, min, max)                                                          \
@@ -52,6 +52,7 @@ static const gh_option options[] = {
         0, 0),
     ROW("insecure", GH_OPT_FLAG, insecure, NULL, "allow other addresses than loopback without a token", 0, 0),
     ROW("no-emotions", GH_OPT_FLAG, no_emotions, NULL, "faces without their emotions", 0, 0),
+    ROW("no-compat", GH_OPT_FLAG, no_compat, NULL, "without the routes of DeepStack (/v1/vision/...)", 0, 0),
     ROW("strict", GH_OPT_FLAG, strict, NULL, "exit when a model fails to load", 0, 0),
     {0},
 };
@@ -59,7 +60,8 @@ static const gh_option options[] = {
 static const gh_usage usage = {
     .command = "serve",
     .args = "",
-    .about = "Answers over HTTP: POST a picture to /classify or /localize; GET /openapi.json describes the rest.",
+    .about =
+        "Answers over HTTP: POST a picture to /classify or /localize; GET /openapi.json describes the rest.",
     .example = "gharial serve --listen 127.0.0.1:8080 --models models",
     .options = options,
 };
@@ -102,6 +104,7 @@ static gh_http_options http_options(const values *v)
     o.token_file = v->token_file && *v->token_file ? v->token_file : NULL;
     o.insecure = v->insecure;
     o.no_emotions = v->no_emotions;
+    o.no_compat = v->no_compat;
     return o;
 }
 

@@ -94,6 +94,10 @@ static bool refuse_route(gh_exchange *x)
     int status;
     x->route = gh_route_find(x->req.method, x->req.path, x->req.param, sizeof x->req.param, allow,
                              sizeof allow, &status);
+    if (x->route && (x->route->flags & GH_ROUTE_COMPAT) && x->app->options.no_compat) {
+        x->route = NULL;
+        status = 404;
+    }
     if (x->route)
         return false;
     if (status == 204) {

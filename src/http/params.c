@@ -28,6 +28,7 @@ static const struct row {
     {"model", GH_P_MODEL, MODELS, 0, 0, 0, NULL},
     {"top", GH_P_TOP, WHOLE, offsetof(gh_params, top), 1, 100000, NULL},
     {"threshold", GH_P_THRESHOLD, REAL, offsetof(gh_params, threshold), 0, 1, NULL},
+    {"min_confidence", GH_P_MIN_CONFIDENCE, REAL, offsetof(gh_params, threshold), 0, 1, NULL},
     {"limit", GH_P_LIMIT, WHOLE, offsetof(gh_params, limit), 1, 100000, NULL},
     {"timeout_ms", GH_P_TIMEOUT, WHOLE, offsetof(gh_params, timeout_ms), 1, 86400000, NULL},
     {"nms", GH_P_NMS, REAL, offsetof(gh_params, nms), 0, 1, NULL},

@@ -20,6 +20,7 @@ enum {
     GH_P_MAX_SIDE = 1 << 6,
     GH_P_EMOTIONS = 1 << 7,
     GH_P_ANNOTATE = 1 << 8,
+    GH_P_MIN_CONFIDENCE = 1 << 15, /* DeepStack's name of the threshold */
     GH_P_OUTPUT = 1 << 9,
     GH_P_MASK = 1 << 10,
 };

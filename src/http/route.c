@@ -18,6 +18,8 @@ const gh_route gh_routes[] = {
     {"GET", "/version", gh_h_version, GH_ROUTE_OPEN},
     {"GET", "/openapi.json", gh_h_openapi, 0},
     {"GET", "/metrics", gh_h_metrics, GH_ROUTE_QUIET},
+    {"POST", "/v1/vision/detection", gh_h_compat_detection, GH_ROUTE_WORK | GH_ROUTE_COMPAT},
+    {"POST", "/v1/vision/face", gh_h_compat_face, GH_ROUTE_WORK | GH_ROUTE_COMPAT},
     {"GET", "/v2", gh_h_v2, 0},
     {"GET", "/v2/health/live", gh_h_healthz, GH_ROUTE_OPEN | GH_ROUTE_QUIET},
     {"GET", "/v2/health/ready", gh_h_readyz, GH_ROUTE_OPEN | GH_ROUTE_QUIET},

@@ -9,9 +9,10 @@
 typedef void (*gh_handler)(gh_app *app, gh_http_request *req, gh_worker *w, gh_http_reply *reply);
 
 enum {
-    GH_ROUTE_WORK = 1 << 0,  /* takes a picture: body read, queued, run by a worker */
-    GH_ROUTE_OPEN = 1 << 1,  /* answers without a token */
-    GH_ROUTE_QUIET = 1 << 2, /* asked every few seconds by probes: logged at debug level when it succeeds */
+    GH_ROUTE_WORK = 1 << 0,   /* takes a picture: body read, queued, run by a worker */
+    GH_ROUTE_OPEN = 1 << 1,   /* answers without a token */
+    GH_ROUTE_COMPAT = 1 << 3, /* another server's interface: not there with --no-compat */
+    GH_ROUTE_QUIET = 1 << 2,  /* asked every few seconds by probes: logged at debug level when it succeeds */
 };
 
 typedef struct gh_route {
@@ -36,6 +37,8 @@ void gh_h_web(gh_app *app, gh_http_request *req, gh_worker *w, gh_http_reply *re
 void gh_h_classify(gh_app *app, gh_http_request *req, gh_worker *w, gh_http_reply *reply);
 void gh_h_localize(gh_app *app, gh_http_request *req, gh_worker *w, gh_http_reply *reply);
 void gh_h_embed(gh_app *app, gh_http_request *req, gh_worker *w, gh_http_reply *reply);
+void gh_h_compat_detection(gh_app *app, gh_http_request *req, gh_worker *w, gh_http_reply *reply);
+void gh_h_compat_face(gh_app *app, gh_http_request *req, gh_worker *w, gh_http_reply *reply);
 void gh_h_segment(gh_app *app, gh_http_request *req, gh_worker *w, gh_http_reply *reply);
 void gh_h_models(gh_app *app, gh_http_request *req, gh_worker *w, gh_http_reply *reply);
 void gh_h_model(gh_app *app, gh_http_request *req, gh_worker *w, gh_http_reply *reply);

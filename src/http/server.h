@@ -19,6 +19,7 @@ typedef struct gh_http_options {
     int body_timeout_s, idle_timeout_s, drain_s;
     const char *cors;       /* "*", or origins separated by commas; NULL = off */
     const char *token_file; /* NULL = no token is asked for */
+    bool no_compat;         /* without the routes that other servers have (/v1/vision) */
     bool no_emotions;       /* steps of pipelines with the key "emotion" are left out */
     bool insecure;          /* other addresses than loopback without a token */
 } gh_http_options;

@@ -95,7 +95,7 @@ static gh_status find_models(answer *a, gh_err *e)
 {
     const gh_params *p = &a->input.params;
     if (p->nmodels == 0)
-        return add_model(a, NULL, e);
+        return add_model(a, a->spec->model, e);
     for (int i = 0; i < p->nmodels; i++)
         GH_TRY(add_model(a, p->models[i], e));
     return GH_OK;
@@ -174,7 +174,8 @@ static gh_status write_result(gh_buf *out, answer *a, gh_result *result, const g
     if (status == GH_OK)
         status = check_deadline(a, e);
     if (status == GH_OK && a->drawing == DRAW_NOTHING)
-        status = gh_result_json(out, result, a->req->queue_ms, NULL, e);
+        status = a->spec->write ? a->spec->write(out, result, e)
+                                : gh_result_json(out, result, a->req->queue_ms, NULL, e);
     else if (status == GH_OK && a->drawing == DRAW_WITHIN_JSON)
         status = write_with_picture(out, a, result, &drawn, e);
     gh_buf_free(&drawn);

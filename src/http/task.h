@@ -8,10 +8,13 @@
 
 typedef struct gh_task_spec {
     gh_task task;
-    unsigned params; /* GH_P_* that the endpoint takes */
-    bool merges;     /* several models give one reply */
-    bool draws;      /* annotate=1 answers with a picture; elsewhere it is refused */
-    bool masks;      /* answers with a picture, where JSON is not asked for */
+    unsigned params;   /* GH_P_* that the endpoint takes */
+    bool merges;       /* several models give one reply */
+    bool draws;        /* annotate=1 answers with a picture; elsewhere it is refused */
+    bool masks;        /* answers with a picture, where JSON is not asked for */
+    const char *model; /* asked when the request names none; NULL = the task's default */
+    /* Appends a result in a form of its own; NULL = the reply of /classify, /localize and so on. */
+    gh_status (*write)(gh_buf *out, const gh_result *result, gh_err *e);
     gh_status (*options)(gh_run_options *out, const gh_params *params, gh_err *e);
 } gh_task_spec;
 

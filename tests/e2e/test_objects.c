@@ -84,6 +84,56 @@ START_TEST(test_body_takes_no_requests)
 }
 END_TEST
 
+/* What software for DeepStack sends: a form with the picture and min_confidence. */
+START_TEST(test_deepstack)
+{
+    const gh_buf *picture = photo("motorcycle_left.png");
+    gh_buf form = {0};
+    add_part(&form, "image", picture->data, picture->len);
+    add_part(&form, "min_confidence", "0.5", 3);
+    end_parts(&form);
+    ask(&r, s.address, "POST", "/v1/vision/detection", FORM, form.data, form.len);
+    gh_buf_free(&form);
+    ck_assert_int_eq(r.status, 200);
+    json_t *root = reply_json(&r);
+    const char *label = NULL;
+    double confidence = 0;
+    int left, top, right, bottom;
+    ck_assert(json_is_true(json_object_get(root, "success")));
+    ck_assert_uint_eq(json_array_size(json_object_get(root, "predictions")), 1);
+    ck_assert_int_eq(json_unpack(json_array_get(json_object_get(root, "predictions"), 0),
+                                 "{s:s, s:F, s:i, s:i, s:i, s:i}", "label", &label, "confidence", &confidence,
+                                 "x_min", &left, "y_min", &top, "x_max", &right, "y_max", &bottom),
+                     0);
+    ck_assert_str_eq(label, "motorcycle");
+    ck_assert_double_eq_tol(confidence, 0.9829, 1e-3);
+    ck_assert(abs(left - 92) <= 1 && abs(top - 52) <= 1 && abs(right - 692) <= 1 && abs(bottom - 461) <= 1);
+    json_decref(root);
+    reply_free(&r);
+    ask(&r, s.address, "POST", "/v1/vision/detection?min_confidence=0.99", NULL, picture->data, picture->len);
+    root = reply_json(&r);
+    ck_assert_uint_eq(json_array_size(json_object_get(root, "predictions")), 0);
+    json_decref(root);
+    reply_free(&r);
+    ask(&r, s.address, "POST", "/v1/vision/detection", NULL, "no picture", 10);
+    check_problem(&r, 415, "JPEG");
+    root = reply_json(&r);
+    ck_assert(json_is_false(json_object_get(root, "success")));
+    json_decref(root);
+}
+END_TEST
+
+START_TEST(test_without_deepstack)
+{
+    const gh_buf *picture = photo("motorcycle_left.png");
+    server other;
+    server_start(&other, ARGS("--models", dir, "--no-compat"));
+    ask(&r, other.address, "POST", "/v1/vision/face", NULL, picture->data, picture->len);
+    check_problem(&r, 404, "/v1/vision/face");
+    ck_assert_int_eq(server_stop(&other), 0);
+}
+END_TEST
+
 Suite *suite_objects(void)
 {
     Suite *suite = suite_create("objects");
@@ -93,6 +143,8 @@ Suite *suite_objects(void)
     tcase_set_timeout(t, 60);
     tcase_add_test(t, test_motorcycle);
     tcase_add_test(t, test_body_takes_no_requests);
+    tcase_add_test(t, test_deepstack);
+    tcase_add_test(t, test_without_deepstack);
     suite_add_tcase(suite, t);
     return suite;
 }
