@@ -19,7 +19,7 @@ typedef struct values {
 
 static const gh_option options[] = {
     {"listen", GH_OPT_STRING, offsetof(values, listen), "ADDR:PORT",
-     "where the server listens (127.0.0.1:8080)", 0, 0},
+     "where the server listens (127.0.0.1:8080), or unix:PATH", 0, 0},
     {"timeout-ms", GH_OPT_INT, offsetof(values, timeout_ms), "N", "time for the whole check (3000)", 1,
      600000},
     {0},
@@ -113,26 +113,49 @@ static gh_status judge(const char *listen, const char *reply, gh_err *e)
     return GH_OK;
 }
 
-static gh_status check(const values *v, gh_err *e)
+/* A connection to a socket file; -1 with errno. */
+static gh_status connect_file(int *out, const char *path, uint64_t until_ns, gh_err *e)
 {
-    char host[GH_MAX_HOST], port[8], reply[4096];
-    uint64_t until = gh_now_ns() + (uint64_t)v->timeout_ms * 1000000;
-    GH_TRY(gh_address_split(host, port, v->listen, e));
+    struct sockaddr_un sa;
+    GH_TRY(gh_unix_address(&sa, path, e));
+    *out = open_connection(
+        &(struct addrinfo){.ai_family = AF_UNIX, .ai_addr = (struct sockaddr *)&sa, .ai_addrlen = sizeof sa},
+        until_ns);
+    return GH_OK;
+}
+
+/* A connection to the first address that takes it; -1 with errno. */
+static gh_status connect_host(int *out, const char *listen, uint64_t until_ns, gh_err *e)
+{
+    char host[GH_MAX_HOST], port[8];
+    GH_TRY(gh_address_split(host, port, listen, e));
     bool every = !*host || strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0;
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV}, *list = NULL;
     int error = getaddrinfo(every ? "127.0.0.1" : host, port, &hints, &list), fd = -1;
     if (error)
-        return gh_fail(e, GH_UNAVAILABLE, "%.60s: %s", v->listen, gai_strerror(error));
+        return gh_fail(e, GH_UNAVAILABLE, "%.60s: %s", listen, gai_strerror(error));
     for (const struct addrinfo *a = list; a && fd < 0; a = a->ai_next)
-        fd = open_connection(a, until);
+        fd = open_connection(a, until_ns);
     error = errno;
     freeaddrinfo(list);
+    errno = error;
+    *out = fd;
+    return GH_OK;
+}
+
+static gh_status check(const values *v, gh_err *e)
+{
+    char reply[4096];
+    uint64_t until = gh_now_ns() + (uint64_t)v->timeout_ms * 1000000;
+    const char *path = gh_unix_path(v->listen);
+    int fd = -1;
+    GH_TRY(path ? connect_file(&fd, path, until, e) : connect_host(&fd, v->listen, until, e));
     if (fd < 0)
-        return gh_fail(e, GH_UNAVAILABLE, "no server on %.60s: %s", v->listen, strerror(error));
+        return gh_fail(e, GH_UNAVAILABLE, "no server on %.113s: %s", v->listen, strerror(errno));
     ssize_t n = ask(reply, sizeof reply, fd, until);
     close(fd);
     if (n < 0)
-        return gh_fail(e, GH_TIMEOUT, "%.60s did not answer within %d ms", v->listen, (int)v->timeout_ms);
+        return gh_fail(e, GH_TIMEOUT, "%.113s did not answer within %d ms", v->listen, (int)v->timeout_ms);
     return judge(v->listen, reply, e);
 }
 

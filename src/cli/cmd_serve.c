@@ -3,6 +3,7 @@
 
 #include "base/cpu.h"
 #include "base/log.h"
+#include "http/listen.h"
 #include "http/server.h"
 
 #include <errno.h>
@@ -30,7 +31,7 @@ typedef struct values {
 
 static const gh_option options[] = {
     ROW("listen", GH_OPT_STRING, listen, "ADDR:PORT",
-        "where to listen (127.0.0.1:8080); port 0 takes a free one", 0, 0),
+        "or [ADDR6]:PORT, :PORT, unix:PATH (127.0.0.1:8080); port 0: a free one", 0, 0),
     ROW("models", GH_OPT_LIST, models, "DIR", "folder of model folders (models); repeatable", 0, 0),
     ROW("workers", GH_OPT_INT, workers, "N", "requests worked on at one time (one a core)", 1, 1024),
     ROW("threads", GH_OPT_INT, threads, "N", "cores that a lone request may use (all)", 1, 1024),
@@ -154,10 +155,14 @@ static void print_try(const char *address, bool token)
 {
     static const char photo[] = ".build/photos/chelsea.png";
     const char *port = strrchr(address, ':');
+    const char *path = gh_unix_path(address);
     bool any = strncmp(address, "0.0.0.0:", 8) == 0 || strncmp(address, "[::]:", 5) == 0;
-    printf("try: curl%s --data-binary @%s http://%s%s/classify\n",
-           token ? " -H \"Authorization: Bearer TOKEN\"" : "", access(photo, R_OK) == 0 ? photo : "PHOTO.jpg",
-           any ? "127.0.0.1" : "", any ? port : address);
+    printf("try: curl%s%s%s --data-binary @%s http://%s%s/classify\n",
+           token ? " -H \"Authorization: Bearer TOKEN\"" : "", path ? " --unix-socket " : "",
+           path ? path : "", access(photo, R_OK) == 0 ? photo : "PHOTO.jpg", any ? "127.0.0.1" : "",
+           path  ? "localhost"
+           : any ? port
+                 : address);
     fflush(stdout);
 }
 
@@ -222,7 +227,8 @@ static gh_status serve(const values *v, gh_err *e)
     uint64_t start = gh_now_ns();
     GH_TRY(catch_signals(e));
     GH_TRY(gh_server_start(&server, &o, e));
-    printf("listening on http://%s\n", gh_server_address(server));
+    const char *address = gh_server_address(server);
+    printf("listening on %s%s\n", gh_unix_path(address) ? "" : "http://", address);
     fflush(stdout);
     gh_status status = open_models(&models, v, e);
     if (status == GH_OK)
@@ -231,7 +237,7 @@ static gh_status serve(const values *v, gh_err *e)
         gh_log(GH_LOG_INFO, "%s after %.0f ms, models: %zu",
                gh_registry_ready(models) ? "ready" : "not ready", (double)(gh_now_ns() - start) / 1e6,
                gh_registry_count(models));
-        print_try(gh_server_address(server), o.token_file != NULL);
+        print_try(address, o.token_file != NULL);
         int sig = 0;
         while (sig != SIGTERM && sig != SIGINT) {
             sig = wait_signal(-1);

@@ -32,7 +32,7 @@ gh_status gh_address_split(char host[GH_MAX_HOST], char port[8], const char *spe
     if (n == 0 || n > 5 || number > 65535 || len >= GH_MAX_HOST)
         return gh_fail(e, GH_ARG,
                        "'%.60s' is no address to listen on; 127.0.0.1:8080, [::1]:8080, :8080 (every "
-                       "address) and 8080 are such",
+                       "address), 8080 and unix:/run/gharial.sock are such",
                        spec);
     snprintf(port, 8, "%u", number);
     snprintf(host, GH_MAX_HOST, "%.*s", (int)len, from);
@@ -92,6 +92,9 @@ static gh_status cannot_listen(const char *spec, int error, gh_err *e)
 gh_status gh_listen(gh_listener *out, const char *spec, gh_err *e)
 {
     char host[GH_MAX_HOST], port[8];
+    const char *path = gh_unix_path(spec);
+    if (path)
+        return gh_listen_unix(out, path, e);
     GH_TRY(gh_address_split(host, port, spec, e));
     struct addrinfo hints = {.ai_family = *host ? AF_UNSPEC : AF_INET6,
                              .ai_socktype = SOCK_STREAM,

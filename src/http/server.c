@@ -307,6 +307,7 @@ void gh_server_free(gh_server **server)
         for (int i = 0; i < LAST_WORDS_MS && gh_server_inflight(s) > 0; i++)
             usleep(1000);
     }
+    gh_listener_remove_file(&s->listener);
     if (s->daemon)
         MHD_stop_daemon(s->daemon);
     if (s->listener.fd >= 0)

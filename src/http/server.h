@@ -7,7 +7,7 @@
 #include "tasks/run.h"
 
 typedef struct gh_http_options {
-    const char *listen; /* ADDR:PORT, [ADDR6]:PORT, :PORT (every address) or PORT (loopback) */
+    const char *listen; /* ADDR:PORT, [ADDR6]:PORT, :PORT (every address), PORT (loopback) or unix:PATH */
     int workers;        /* threads that run requests; 0 = gh_cpu_count() */
     int threads;        /* cores that a lone request may use; 0 = gh_cpu_count() */
     int queue;          /* requests that may wait */
@@ -33,7 +33,7 @@ typedef struct gh_server gh_server;
 GH_MUST_CHECK gh_status gh_server_start(gh_server **out, const gh_http_options *options, gh_err *e);
 /* Hands over the models (borrowed until gh_server_free) and starts the workers. */
 GH_MUST_CHECK gh_status gh_server_models(gh_server *s, gh_registry *models, gh_err *e);
-/* "127.0.0.1:8080", with the port that was really taken. */
+/* "127.0.0.1:8080", with the port that was really taken, or "unix:PATH". */
 const char *gh_server_address(const gh_server *s);
 /* From now on /readyz says 503 and new task requests are refused; work in flight goes on. */
 void gh_server_drain(gh_server *s);

@@ -11,12 +11,25 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 enum { PATIENCE_MS = 60000 };
 
+static int connect_file(const char *path)
+{
+    struct sockaddr_un sa = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ck_assert_int_ge(fd, 0);
+    snprintf(sa.sun_path, sizeof sa.sun_path, "%s", path);
+    ck_assert_msg(connect(fd, (struct sockaddr *)&sa, sizeof sa) == 0, "%s: %s", path, strerror(errno));
+    return fd;
+}
+
 int connect_to(const char *address)
 {
+    if (strncmp(address, "unix:", 5) == 0)
+        return connect_file(address + 5);
     char host[64];
     const char *colon = strrchr(address, ':');
     ck_assert_ptr_nonnull(colon);

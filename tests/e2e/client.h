@@ -15,7 +15,7 @@ typedef struct reply {
     bool closed; /* the server closed the connection after it */
 } reply;
 
-/* A connected socket. */
+/* A connected socket; `address` as the server prints it. */
 int connect_to(const char *address);
 /* True when all bytes went out; false when the server closed. */
 bool send_bytes(int fd, const void *data, size_t len);

@@ -70,7 +70,7 @@ void server_log(gh_buf *out, const server *s)
 
 void server_start(server *s, const char *const *args)
 {
-    static const char listening[] = "listening on http://";
+    static const char listening[] = "listening on ", scheme[] = "http://";
     const char *argv[MAX_ARGS] = {binary(), "serve", "--listen", "127.0.0.1:0", "--models", models_dir()};
     size_t n = 6;
     int out[2];
@@ -90,8 +90,11 @@ void server_start(server *s, const char *const *args)
     close(err);
     bool ready = false;
     while (!ready && read_line(line, sizeof line, s->out)) {
-        if (strncmp(line, listening, sizeof listening - 1) == 0)
-            snprintf(s->address, sizeof s->address, "%.63s", line + sizeof listening - 1);
+        if (strncmp(line, listening, sizeof listening - 1) == 0) {
+            const char *at = line + sizeof listening - 1;
+            at += strncmp(at, scheme, sizeof scheme - 1) == 0 ? sizeof scheme - 1 : 0;
+            snprintf(s->address, sizeof s->address, "%.63s", at);
+        }
         ready = strncmp(line, "try: curl", 9) == 0;
         if (ready)
             snprintf(s->command, sizeof s->command, "%.255s", line + 5);

@@ -124,17 +124,6 @@ START_TEST(test_access_log)
 }
 END_TEST
 
-START_TEST(test_ipv6)
-{
-    if (access("/proc/net/if_inet6", R_OK) != 0)
-        return; /* this machine has none */
-    server_start(&s, ARGS("--listen", "[::1]:0"));
-    ck_assert_msg(strncmp(s.address, "[::1]:", 6) == 0, "%s", s.address);
-    ck_assert_int_eq(get_status(s.address, "/healthz"), 200);
-    ck_assert_int_eq(server_stop(&s), 0);
-}
-END_TEST
-
 START_TEST(test_other_addresses_need_a_token_or_a_word)
 {
     gh_buf out = {0}, err = {0};
@@ -157,7 +146,6 @@ Suite *suite_access(void)
     tcase_add_test(t, test_token);
     tcase_add_test(t, test_cors);
     tcase_add_test(t, test_access_log);
-    tcase_add_test(t, test_ipv6);
     tcase_add_test(t, test_other_addresses_need_a_token_or_a_word);
     suite_add_tcase(suite, t);
     return suite;
