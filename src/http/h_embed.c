@@ -13,7 +13,7 @@ void gh_h_embed(gh_app *app, gh_http_request *req, gh_worker *w, gh_http_reply *
 {
     static const gh_task_spec spec = {
         .task = GH_TASK_EMBED,
-        .params = GH_P_MODEL | GH_P_TIMEOUT,
+        .params = GH_P_ANNOTATE | GH_P_MODEL | GH_P_TIMEOUT,
         .options = options,
     };
     gh_task_answer(&spec, app, req, w, reply);

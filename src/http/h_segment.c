@@ -22,7 +22,8 @@ void gh_h_segment(gh_app *app, gh_http_request *req, gh_worker *w, gh_http_reply
 {
     static const gh_task_spec spec = {
         .task = GH_TASK_SEGMENT,
-        .params = GH_P_MODEL | GH_P_THRESHOLD | GH_P_LIMIT | GH_P_TIMEOUT | GH_P_OUTPUT | GH_P_MASK,
+        .params =
+            GH_P_ANNOTATE | GH_P_MODEL | GH_P_THRESHOLD | GH_P_LIMIT | GH_P_TIMEOUT | GH_P_OUTPUT | GH_P_MASK,
         .options = options,
         .masks = true,
     };

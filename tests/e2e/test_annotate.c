@@ -346,6 +346,8 @@ START_TEST(test_refusals)
     check_problem(&r, 400, "\"annotate\" must be 0 or 1");
     post("/classify?annotate=1", NULL, cat);
     check_problem(&r, 400, "\"annotate\" draws boxes on the picture, which only /localize finds");
+    post("/segment?annotate=1", NULL, cat);
+    check_problem(&r, 400, "the task here is segment");
     post("/classify?annotate=0", NULL, cat);
     ck_assert_int_eq(r.status, 200);
     post(TARGET "&annotate=1", PNG, &broken);
