@@ -1,5 +1,6 @@
 /* gharial eval: how good a model is on labelled pictures. */
 #include "cli/cli.h"
+#include "cli/eval_report.h"
 
 #include "base/mem.h"
 #include "base/progress.h"
@@ -98,11 +99,6 @@ static gh_sample *select_samples(const gh_dataset *d, gh_split split, size_t *co
     return chosen;
 }
 
-static void show_progress(void *arg, size_t done)
-{
-    gh_progress_show(arg, done);
-}
-
 static void print_share(const char *name, size_t right, size_t count)
 {
     gh_interval i = gh_wilson(right, count);
@@ -198,15 +194,13 @@ static int print_report(const report *r)
 {
     const gh_evaluation *ev = r->ev;
     for (size_t i = 0; i < ev->count; i++)
-        if (ev->outcomes[i].error)
-            fprintf(stderr, "%s: %s\n", r->samples[i].path, ev->outcomes[i].error);
+        gh_eval_failure(r->samples[i].path, ev->outcomes[i].error);
     int code = 0;
     if (r->v->json)
         code = print_json(r);
     else
         print_text(r);
-    bool bad = ev->failed == ev->count || (r->v->strict && ev->failed > 0);
-    return gh_cli_flush("eval", code ? code : bad ? gh_status_exit(GH_FORMAT) : 0);
+    return gh_eval_exit(code, ev->failed, ev->count, r->v->strict);
 }
 
 static gh_status measure_classes(const values *v, gh_model *model, int *code, gh_err *e)
@@ -224,7 +218,7 @@ static gh_status measure_classes(const values *v, gh_model *model, int *code, gh
         status = gh_fail(e, GH_NOMEM, "memory ran out at the list of pictures");
     gh_progress_start(&progress, "eval", count);
     if (status == GH_OK)
-        status = gh_evaluate(&ev, model, samples, count, (int)v->threads, show_progress, &progress, e);
+        status = gh_evaluate(&ev, model, samples, count, (int)v->threads, gh_eval_progress, &progress, e);
     gh_progress_end(&progress);
     if (status == GH_OK) {
         r.data = data;

@@ -36,10 +36,11 @@ static const gh_option options[] = {
 static const gh_usage usage = {
     .command = "import",
     .args = "FILE",
-    .about = "Turns a foreign weight file into an ONNX model. Nothing in the file is executed. Networks:\n"
-             "efficientnet-lite0 to -lite4, mobilenet-v2, resnet18, resnet34, resnet50 (torchvision's\n"
-             "names), retinaface-mobilenet0.25; TFLite files and TF.js graph models (model.json) bring their\n"
-             "own. An ONNX file is copied as it is, after a check that gharial runs it.",
+    .about =
+        "Turns a foreign weight file into an ONNX model. Nothing in the file is executed. Networks:\n"
+        "efficientnet-lite0 to -lite4, mobilenet-v2, resnet18, resnet34, resnet50 (torchvision's\n"
+        "names), retinaface-mobilenet0.25; TFLite files and TF.js graph models (model.json) bring their\n"
+        "own. An ONNX file is copied as it is, after a check that gharial runs it.",
     .example = "gharial import --from torch --arch efficientnet-lite0 weights.pth --out model.onnx",
     .options = options,
     .min_args = 1,

@@ -1,6 +1,7 @@
 /* gharial eval of models that find boxes: COCO's average precision, recall at fixed false alarms, and what is
  * right and wrong at the score that requests get, each class with its counts. */
 #include "cli/eval_boxes.h"
+#include "cli/eval_report.h"
 
 #include "base/progress.h"
 #include "cli/cli.h"
@@ -148,19 +149,12 @@ static int print_report(const report *r)
     const gh_boxes_evaluation *ev = r->ev;
     int code = 0;
     for (size_t i = 0; i < ev->count; i++)
-        if (ev->outcomes[i].error)
-            fprintf(stderr, "%s: %s\n", r->set->pictures[i].path, ev->outcomes[i].error);
+        gh_eval_failure(r->set->pictures[i].path, ev->outcomes[i].error);
     if (r->v->json)
         code = print_json(r);
     else
         print_text(r);
-    bool bad = ev->failed == ev->count || (r->v->strict && ev->failed > 0);
-    return gh_cli_flush("eval", code ? code : bad ? gh_status_exit(GH_FORMAT) : 0);
-}
-
-static void show_progress(void *arg, size_t done)
-{
-    gh_progress_show(arg, done);
+    return gh_eval_exit(code, ev->failed, ev->count, r->v->strict);
 }
 
 gh_status gh_cli_eval_boxes(int *code, gh_model *model, const gh_eval_boxes *v, gh_err *e)
@@ -171,7 +165,7 @@ gh_status gh_cli_eval_boxes(int *code, gh_model *model, const gh_eval_boxes *v, 
     gh_status status = gh_boxset_open(&set, v->data, e);
     gh_progress_start(&progress, "eval", set ? set->npictures : 0);
     if (status == GH_OK)
-        status = gh_evaluate_boxes(&ev, model, set, &v->options, show_progress, &progress, e);
+        status = gh_evaluate_boxes(&ev, model, set, &v->options, gh_eval_progress, &progress, e);
     gh_progress_end(&progress);
     if (status == GH_OK)
         *code = print_report(&(report){v, model, set, ev});

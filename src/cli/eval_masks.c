@@ -1,6 +1,7 @@
 /* gharial eval of models that segment: IoU of each class over all pixels and picture by picture, and the F1
  * of edges. */
 #include "cli/eval_masks.h"
+#include "cli/eval_report.h"
 
 #include "base/progress.h"
 #include "cli/cli.h"
@@ -145,19 +146,12 @@ static int print_report(const report *r)
     const gh_masks_evaluation *ev = r->ev;
     int code = 0;
     for (size_t i = 0; i < ev->count; i++)
-        if (ev->outcomes[i].error)
-            fprintf(stderr, "%s: %s\n", r->v->set->pictures[i].path, ev->outcomes[i].error);
+        gh_eval_failure(r->v->set->pictures[i].path, ev->outcomes[i].error);
     if (r->v->json)
         code = print_json(r);
     else
         print_text(r);
-    bool bad = ev->failed == ev->count || (r->v->strict && ev->failed > 0);
-    return gh_cli_flush("eval", code ? code : bad ? gh_status_exit(GH_FORMAT) : 0);
-}
-
-static void show_progress(void *arg, size_t done)
-{
-    gh_progress_show(arg, done);
+    return gh_eval_exit(code, ev->failed, ev->count, r->v->strict);
 }
 
 gh_status gh_cli_eval_masks(int *code, gh_model *model, const gh_eval_masks *v, gh_err *e)
@@ -166,7 +160,7 @@ gh_status gh_cli_eval_masks(int *code, gh_model *model, const gh_eval_masks *v, 
     gh_progress progress;
     gh_progress_start(&progress, "eval", v->set->npictures);
     gh_status status =
-        gh_evaluate_masks(&ev, model, v->set, v->threshold, v->threads, show_progress, &progress, e);
+        gh_evaluate_masks(&ev, model, v->set, v->threshold, v->threads, gh_eval_progress, &progress, e);
     gh_progress_end(&progress);
     if (status == GH_OK)
         *code = print_report(&(report){v, model, ev});

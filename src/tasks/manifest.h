@@ -105,7 +105,7 @@ typedef struct gh_manifest {
     double reject_below;    /* best score under it: the answer is "unknown"; 0 = no rule */
     double reject_distance; /* the network's second output over it: "unknown"; 0 = no rule */
     gh_selftest selftest;
-    char *features;    /* the value of the network that is its feature vector; NULL = not said */
+    char *features;        /* the value of the network that is its feature vector; NULL = not said */
     char *cut, *body;      /* where a head was cut off; hash or name of the body it needs; or NULL */
     uint8_t (*colours)[3]; /* RGB, one a label, or NULL */
     char *detector;        /* of a pipeline: the model that finds the boxes; else NULL */

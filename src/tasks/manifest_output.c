@@ -15,8 +15,8 @@
  *   scores      name of the network's output (the first)
  *   activation  none | sigmoid | softmax | minmax: from the network's numbers to 0..1; softmax is over the
  *               channels, minmax spreads the least to the largest value of a picture (none)
- *   background  true: class 0 is what belongs to no other, and what stays under the threshold; so it is in any
- *               case where there is one channel, the confidence of class 1 (false)
+ *   background  true: class 0 is what belongs to no other, and what stays under the threshold; so it is in
+ * any case where there is one channel, the confidence of class 1 (false)
  */
 #include "tasks/manifest_parts.h"
 

@@ -39,6 +39,9 @@ void server_log(gh_buf *out, const server *s);
 int run_binary(gh_buf *out, gh_buf *err, const char *const *args);
 #define ARGS(...) ((const char *const[]){__VA_ARGS__, NULL})
 
+/* Makes a model of the project, by a link, one of `folder`; fails the test when it was not fetched. */
+void link_model(const char *name, const char *folder);
+
 /* The bytes of a real photo ("chelsea.png"). Borrowed, kept until the process ends. */
 const gh_buf *photo(const char *name);
 /* A photo as JPEG, as a camera held that way would store it: EXIF orientation 1 to 8. */

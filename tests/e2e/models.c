@@ -152,3 +152,14 @@ void models_make(void)
 {
     models_dir();
 }
+
+void link_model(const char *name, const char *folder)
+{
+    char from[128], to[256];
+    snprintf(from, sizeof from, "models/%s", name);
+    snprintf(to, sizeof to, "%s/%s", folder, name);
+    char *real = realpath(from, NULL);
+    ck_assert_msg(real && access(from, R_OK) == 0, "%s is missing; `make models` fetches it", from);
+    ck_assert_int_eq(symlink(real, to), 0);
+    free(real);
+}

@@ -24,14 +24,8 @@ static void up(void)
     static const char *const needed[] = {MODELS};
     strcpy(dir, "/tmp/gharial-faces-XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(dir));
-    for (size_t i = 0; i < GH_COUNT(needed); i++) {
-        char from[64], to[128], *real;
-        snprintf(from, sizeof from, "models/%s", needed[i]);
-        snprintf(to, sizeof to, "%s/%s", dir, needed[i]);
-        real = realpath(from, NULL);
-        ck_assert_msg(real && symlink(real, to) == 0, "%s is missing; `make models` fetches it", from);
-        free(real);
-    }
+    for (size_t i = 0; i < GH_COUNT(needed); i++)
+        link_model(needed[i], dir);
     server_start(&s, ARGS("--models", dir));
 }
 
