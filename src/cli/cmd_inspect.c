@@ -26,7 +26,7 @@ static const gh_option options[] = {
      "name, folder or .onnx file (the default model)", 0, 0},
     {"models", GH_OPT_LIST, offsetof(values, models), "DIR", "where names are looked up (models)", 0, 0},
     {"size", GH_OPT_STRING, offsetof(values, size), "WxH", "input size where the file leaves it open", 0, 0},
-    {"plan", GH_OPT_FLAG, offsetof(values, plan), .help = "the steps with their kernels"},
+    {"plan", GH_OPT_FLAG, offsetof(values, plan), .help = "the steps, their kernels and why those"},
     {"labels", GH_OPT_FLAG, offsetof(values, labels), .help = "the labels with their class numbers"},
     {"json", GH_OPT_FLAG, offsetof(values, json), .help = "one JSON object"},
     {"manifest", GH_OPT_FLAG, offsetof(values, manifest),
@@ -111,9 +111,9 @@ static json_t *plan_json(const gh_plan *plan)
     json_t *list = json_array();
     for (size_t i = 0; i < gh_plan_steps(plan); i++) {
         gh_step_info s = gh_plan_step(plan, i);
-        json_array_append_new(list, json_pack("{s:o, s:o, s:s, s:o, s:I}", "node",
+        json_array_append_new(list, json_pack("{s:o, s:o, s:s, s:s, s:o, s:I}", "node",
                                               gh_json_text(s.node ? s.node : ""), "op", gh_json_text(s.op),
-                                              "kernel", s.kernel ? s.kernel : "", "output",
+                                              "kernel", s.kernel ? s.kernel : "", "why", s.why, "output",
                                               shape_json(&s.output), "macs", (json_int_t)s.macs));
     }
     return list;
@@ -273,11 +273,12 @@ static void print_plan(const json_t *plan)
     size_t i;
     json_t *step;
     char shape[80];
-    printf("\n%-5s %-20s %-18s %10s  %-18s %s\n", "step", "operator", "kernel", "Mmac", "output", "node");
+    printf("\n%-5s %-20s %-21s %10s  %-18s %-20s %s\n", "step", "operator", "kernel", "Mmac", "output",
+           "node", "why");
     json_array_foreach(plan, i, step)
-        printf("%-5zu %-20s %-18s %10.3f  %-18s %s\n", i, text(step, "op"), text(step, "kernel"),
+        printf("%-5zu %-20s %-21s %10.3f  %-18s %-20s %s\n", i, text(step, "op"), text(step, "kernel"),
                number(step, "macs") / 1e6, shape_text(shape, sizeof shape, json_object_get(step, "output")),
-               text(step, "node"));
+               text(step, "node"), text(step, "why"));
 }
 
 /* The first few; --json has all. */

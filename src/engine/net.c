@@ -388,6 +388,7 @@ gh_step_info gh_plan_step(const gh_plan *plan, size_t i)
     return (gh_step_info){.node = s->node ? s->node->name : "",
                           .op = s->node ? s->node->type : "Reorder",
                           .kernel = s->kernel,
+                          .why = s->packed ? s->packed->why : "",
                           .output = plan->operands[s->out].t.shape,
                           .macs = s->macs};
 }

@@ -47,6 +47,7 @@ void gh_plan_put(gh_plan **plan);
 
 typedef struct gh_step_info {
     const char *node, *op, *kernel; /* borrowed from the net */
+    const char *why;                /* what the kernel was chosen for, "" where none competes; borrowed */
     gh_shape output;
     double macs; /* multiply-adds */
 } gh_step_info;

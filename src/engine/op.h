@@ -24,6 +24,7 @@ typedef struct gh_packed {
     const void *kernel;    /* the gh_conv_kernel or gh_dense_kernel that packed them */
     float *weights, *bias; /* bias NULL when there is none */
     size_t bytes;
+    char why[112]; /* what the kernel was chosen for, or "" where none competes */
 } gh_packed;
 
 /* One node at run time. */

@@ -113,6 +113,22 @@ static double lost(float scale)
     return difference / largest;
 }
 
+/* The plan tells costs, and of a tile that was refused. */
+static void check_why(gh_net *net, bool refused)
+{
+    gh_err e;
+    gh_plan *plan = NULL;
+    gh_shape s = gh_shape_of(4, NT_DIMS(1, CHANNELS, 64, 64));
+    NT_OK(gh_plan_get(&plan, net, &s, &e), e);
+    bool told = false, tells_refused = false, plain = strcmp(gh_kernels_get()->level, "ref") == 0;
+    for (size_t i = 0; i < gh_plan_steps(plan); i++) {
+        told = told || strstr(gh_plan_step(plan, i).why, "Mcycles");
+        tells_refused = tells_refused || strstr(gh_plan_step(plan, i).why, "by too much");
+    }
+    ck_assert(told == !plain && tells_refused == (refused && !plain));
+    gh_plan_put(&plan);
+}
+
 /* Weights so large that the sums of the wider tiles overflow, and those of the definition do not. */
 START_TEST(test_weights_that_break_the_bound_fall_back)
 {
@@ -126,6 +142,7 @@ START_TEST(test_weights_that_break_the_bound_fall_back)
         const char *want = plain ? "conv_direct" : rows[i].kernel, *got = kernel_at(net, 64);
         ck_assert_msg(strncmp(got, want, strlen(want)) == 0, "scale %g: %s computes it, not %s",
                       (double)rows[i].scale, got, want);
+        check_why(net, i > 0);
         gh_net_free(&net);
         ck_assert_double_lt(lost(rows[i].scale), 1e-4);
     }

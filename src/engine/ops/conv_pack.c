@@ -5,6 +5,7 @@
 #include "engine/ops.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 /* Largest difference from the exact result that a kernel may show on noise, as a share of the largest result.
@@ -102,7 +103,10 @@ static gh_status pack_for(gh_prepare *p, const gh_conv_kernel *kernel, const flo
         memcpy(bias, p->io->in[2].data, oc * sizeof(float));
     }
     kernel->pack(weights, source, s);
-    *p->packed = (gh_packed){kernel, weights, bias, (n + (bias ? padded : 0)) * sizeof(float)};
+    *p->packed = (gh_packed){.kernel = kernel,
+                             .weights = weights,
+                             .bias = bias,
+                             .bytes = (n + (bias ? padded : 0)) * sizeof(float)};
     return GH_OK;
 }
 
@@ -113,10 +117,35 @@ static void unpack(gh_packed *packed)
     *packed = (gh_packed){0};
 }
 
+/* What the kernels would take, and what the chosen one loses; `refused` had lost too much before. */
+static void explain(const gh_prepare *p, const gh_conv_shape *s, double loss, int refused)
+{
+    const gh_kernels *k = p->k;
+    const struct {
+        const char *name;
+        const gh_conv_kernel *kernel;
+    } rows[] = {{"direct", k->conv_direct},
+                {"F(2)", k->conv_winograd2},
+                {"F(4)", k->conv_winograd4},
+                {"F(6)", k->conv_winograd6}};
+    char *to = p->packed->why;
+    size_t size = sizeof p->packed->why, at = 0;
+    for (size_t i = 0; i < GH_COUNT(rows) && at < size; i++)
+        if (rows[i].kernel->cost && rows[i].kernel->accepts(s))
+            at += (size_t)snprintf(to + at, size - at, "%s%s %.2f", at ? ", " : "", rows[i].name,
+                                   rows[i].kernel->cost(s) * 1e-6);
+    if (at < size)
+        at += (size_t)snprintf(to + at, size - at, " Mcycles");
+    if (loss > 0 && at < size)
+        at += (size_t)snprintf(to + at, size - at, "; off by %.0e", loss);
+    if (refused && at < size)
+        snprintf(to + at, size - at, "; F(%d) by too much", refused);
+}
+
 /* Falls back from F(6x6) to smaller tiles, and from those to the products as they are. */
 static gh_status pack_best(gh_prepare *p, const float *source, const gh_conv_shape *s)
 {
-    int most = WIDEST;
+    int most = WIDEST, refused = 0;
     for (;;) {
         const gh_conv_kernel *kernel = gh_conv_choose(p->k, s, most);
         double loss = 0;
@@ -124,10 +153,14 @@ static gh_status pack_best(gh_prepare *p, const float *source, const gh_conv_sha
             kernel = gh_conv_choose(p->k, s, 0); /* Winograd's weights take up to 7 times the room */
         GH_TRY(pack_for(p, kernel, source, s));
         gh_status status = kernel->loss ? try_kernel(p, &loss, source, s) : GH_OK;
-        if (status == GH_OK && loss <= MOST_LOST)
+        if (status == GH_OK && loss <= MOST_LOST) {
+            if (kernel->cost)
+                explain(p, s, loss, refused);
             return GH_OK;
+        }
         unpack(p->packed);
         GH_TRY(status);
+        refused = kernel->loss;
         most = kernel->loss - 1;
     }
 }

@@ -258,7 +258,8 @@ static gh_status pack(gh_prepare *p, const gh_conv_shape *s)
     pack_weights(weights, p->io->in[1].data, s);
     if (biased)
         memcpy(bias, p->io->in[2].data, oc * sizeof(float));
-    *p->packed = (gh_packed){NULL, weights, bias, (n + (biased ? oc : 0)) * sizeof(float)};
+    *p->packed =
+        (gh_packed){.weights = weights, .bias = bias, .bytes = (n + (biased ? oc : 0)) * sizeof(float)};
     return GH_OK;
 }
 

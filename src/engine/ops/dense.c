@@ -122,7 +122,10 @@ static gh_status pack_dense(gh_prepare *p, const dense_shape *d)
     }
     kernel->pack(weights, source, d->n, d->k, d->trans_b);
     gh_free(copy);
-    *p->packed = (gh_packed){kernel, weights, bias, (n + (bias ? (size_t)d->n : 0)) * sizeof(float)};
+    *p->packed = (gh_packed){.kernel = kernel,
+                             .weights = weights,
+                             .bias = bias,
+                             .bytes = (n + (bias ? (size_t)d->n : 0)) * sizeof(float)};
     return GH_OK;
 }
 
