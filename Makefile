@@ -82,6 +82,7 @@ $(patsubst %,$(BUILD)/obj/src/engine/ops/%.o,arg power reduce sign): ISA := -O3
 $(BUILD)/obj/src/kernels/ref/%.o: ISA := $(FAST)
 $(BUILD)/obj/src/kernels/avx2/%.o: ISA := $(FAST) $(AVX2)
 $(BUILD)/obj/src/kernels/avx512/%.o: ISA := $(FAST) $(AVX512)
+$(BUILD)/obj/src/kernels/avx512bf16/%.o: ISA := $(FAST) $(AVX512) -mavx512bf16
 
 $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)

@@ -13,6 +13,9 @@ typedef struct gh_session gh_session;
 /* Passes that can be switched off (tests compare the network with each on and off). */
 enum { GH_PASS_FOLD = 1, GH_PASS_FUSE = 2, GH_PASS_LAYOUT = 4, GH_PASS_ALL = 7 };
 
+/* Beside the passes: convolutions may multiply bfloat16 numbers (sums stay fp32) where that is faster. */
+enum { GH_NET_BF16 = 8 };
+
 /* Loads an ONNX file. Every operator that we lack is named in one message (GH_UNSUPPORTED). */
 GH_MUST_CHECK gh_status gh_net_load(gh_net **out, const char *path, unsigned passes, gh_err *e);
 /* The same with further outputs: values of the file by name, behind its own. GH_NOTFOUND names one that is

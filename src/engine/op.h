@@ -51,6 +51,7 @@ typedef struct gh_prepare {
     const gh_tensor *residual; /* shape to be added in the epilogue, or NULL */
     gh_arena *arena;           /* of the plan, for params */
     gh_packed *packed;         /* of the node: filled when still empty; the caller holds the net's lock */
+    bool bf16;                 /* products of bfloat16 numbers will do */
     size_t room;               /* bytes that may be packed yet; see gh_prepare_room */
     /* answers */
     bool accepted;         /* false: run the plain way */

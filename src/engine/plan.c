@@ -319,6 +319,7 @@ static gh_status choose(builder *b, gh_prepare *p, const gh_io *io, gh_packed *p
                       .in_blocked = b->blocked,
                       .arena = b->plan->arena,
                       .packed = packed,
+                      .bf16 = b->net->passes & GH_NET_BF16,
                       .room = b->net->packed_room,
                       .kernel = "ref"};
     bool fixed = true, packs = !(n->op->flags & GH_OP_UNPACKED);

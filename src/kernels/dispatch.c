@@ -21,6 +21,8 @@ void gh_kernels_init(gh_kernels *k, uint32_t cpu_flags)
     if (!(cpu_flags & GH_CPU_AVX512))
         return;
     gh_kernels_init_avx512(k);
+    if (cpu_flags & GH_CPU_AVX512_BF16)
+        gh_kernels_init_avx512bf16(k);
 #else
     (void)cpu_flags;
 #endif
@@ -37,7 +39,7 @@ const gh_kernels *gh_kernels_get(void)
     return &process_kernels;
 }
 
-const gh_conv_kernel *gh_conv_choose(const gh_kernels *k, const gh_conv_shape *s, int most_loss)
+const gh_conv_kernel *gh_conv_choose(const gh_kernels *k, const gh_conv_shape *s, int most_loss, bool bf16)
 {
     const gh_conv_kernel *const kernels[] = {
 #define GH_KERNEL_CONV(field, what) k->field,
@@ -52,7 +54,8 @@ const gh_conv_kernel *gh_conv_choose(const gh_kernels *k, const gh_conv_shape *s
     double least = 0;
     for (size_t i = 0; i < GH_COUNT(kernels); i++) {
         const gh_conv_kernel *kernel = kernels[i];
-        if (kernel->transposed || kernel->loss > most_loss || !kernel->accepts(s))
+        if (!kernel || kernel->transposed || (kernel->bf16 && !bf16) || kernel->loss > most_loss ||
+            !kernel->accepts(s))
             continue;
         if (!kernel->cost && !best)
             return kernel;

@@ -54,9 +54,10 @@ typedef struct gh_conv_job {
 typedef struct gh_conv_kernel {
     const char *name;
     bool src_blocked; /* false: src is plain (first layer) */
-    int loss; /* 0: only the order of sums differs from the definition; else m of Winograd's F(m x m) */
-    bool
-        transposed; /* input pixels give windows of output; weights [ic][oc][kh][kw], pt and pl are cut off */
+    int loss;  /* 0: only the order of sums differs from the definition; else m of Winograd's F(m x m) */
+    bool bf16; /* products of bfloat16 numbers, sums in fp32 */
+    /* Input pixels give windows of output; weights [ic][oc][kh][kw], pt and pl are cut off. */
+    bool transposed;
     bool (*accepts)(const gh_conv_shape *s);
     double (*cost)(const gh_conv_shape *s); /* about the cycles on one thread, or NULL: where it accepts, the
                                                best */
@@ -133,8 +134,8 @@ void gh_kernels_init(gh_kernels *k, uint32_t cpu_flags);
 /* The process's kernels: initialised once from gh_cpu_flags(), then constant. */
 const gh_kernels *gh_kernels_get(void);
 /* The first convolution kernel of `k`, in the order of list.inc, that accepts the shape, or of those that
- * tell a cost the cheapest with at most this loss; never NULL for groups == 1 or depthwise (groups == ic ==
- * oc), NULL for other groupings. */
-const gh_conv_kernel *gh_conv_choose(const gh_kernels *k, const gh_conv_shape *s, int most_loss);
+ * tell a cost the cheapest with at most this loss, bfloat16's only where that is wanted; never NULL for
+ * groups == 1 or depthwise (groups == ic == oc), NULL for other groupings. */
+const gh_conv_kernel *gh_conv_choose(const gh_kernels *k, const gh_conv_shape *s, int most_loss, bool bf16);
 
 #endif

@@ -29,6 +29,7 @@ void gh_kernels_init_ref(gh_kernels *k);
 
 void gh_kernels_init_avx2(gh_kernels *k);
 void gh_kernels_init_avx512(gh_kernels *k);
+void gh_kernels_init_avx512bf16(gh_kernels *k); /* on top: what needs VDPBF16PS */
 #endif
 
 #endif

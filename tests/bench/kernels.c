@@ -194,7 +194,7 @@ static const gh_conv_kernel *kernel_of(const gh_kernels *k, const gh_conv_shape 
     return m == 6   ? k->conv_winograd6
            : m == 4 ? k->conv_winograd4
            : m == 2 ? k->conv_winograd2
-                    : gh_conv_choose(k, s, 0);
+                    : gh_conv_choose(k, s, 0, false);
 }
 
 static job conv_job(const setting *set, const gh_kernels *k, const conv_row *r, int m)

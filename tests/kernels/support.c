@@ -16,7 +16,8 @@ bool kt_level(gh_kernels *k, int index)
     if (index >= (int)(sizeof masks / sizeof *masks) || (gh_cpu_flags() & masks[index]) != masks[index])
         return false;
     memset(k, 0, sizeof *k);
-    gh_kernels_init(k, masks[index]);
+    uint32_t more = index == 2 ? gh_cpu_flags() & GH_CPU_AVX512_BF16 : 0;
+    gh_kernels_init(k, masks[index] | more);
     return true;
 }
 

@@ -91,14 +91,28 @@ static double winograd_tolerance(const gh_conv_kernel *kernel, const double *mag
     return (kernel->loss == 2 ? 0.3 : kernel->loss == 4 ? 2 : 5) * kt_tolerance(largest, terms, act);
 }
 
+/* Rounded to bfloat16, to the nearest, ties to even, where the kernel rounds. */
+static float *as_multiplied(const conv_case *c, const kt_buf *b)
+{
+    float *p = kt_exact(b->p, b->count);
+    for (size_t i = 0; c->kernel && c->kernel->bf16 && i < b->count; i++) {
+        uint32_t bits;
+        memcpy(&bits, &p[i], sizeof bits);
+        uint32_t up = bits & 0x8000 && (bits & 0x1ffff) != 0x8000 ? 0x10000 : 0;
+        bits = (bits & 0xffff0000) + up;
+        memcpy(&p[i], &bits, sizeof bits);
+    }
+    return p;
+}
+
 static void compare(const conv_case *c, const float *dst)
 {
     const gh_conv_shape *s = &c->s;
     int hw = s->oh * s->ow;
     size_t count = (size_t)s->n * s->oc * hw;
+    float *src = as_multiplied(c, &c->src), *weights = as_multiplied(c, &c->weights);
     double *want = gh_calloc(count, sizeof *want), *mag = gh_calloc(count, sizeof *mag);
-    kt_conv(want, mag, s, c->src.p, c->weights.p, c->with_bias ? c->bias.p : NULL,
-            c->residual ? c->res.p : NULL);
+    kt_conv(want, mag, s, src, weights, c->with_bias ? c->bias.p : NULL, c->residual ? c->res.p : NULL);
     double terms = (double)s->ic / s->groups * s->kh * s->kw, loss = 0;
     if (c->kernel && c->kernel->loss)
         loss = winograd_tolerance(c->kernel, mag, count, terms, c->act);
@@ -112,6 +126,8 @@ static void compare(const conv_case *c, const float *dst)
     }
     gh_free(want);
     gh_free(mag);
+    gh_free(src);
+    gh_free(weights);
 }
 
 static void run_blocked(conv_case *c, gh_rng *rng)
@@ -263,6 +279,32 @@ START_TEST(test_direct)
     {
         sweep(&k, k.conv_direct, square, sizeof square / sizeof *square, mixed, 15, false);
         sweep(&k, k.conv_direct, odd, sizeof odd / sizeof *odd, mixed, 15, false);
+    }
+}
+END_TEST
+
+/* The levels that multiply bfloat16 numbers: the reference, and AVX-512 where the processor can. */
+START_TEST(test_bf16)
+{
+    static const window one = {1, 1, 1, 1, 1, 1, 0, 0, 0, 0};
+    gh_kernels k;
+    gh_conv_shape s;
+    KT_EACH_LEVEL(k)
+    {
+        if (!k.conv_bf16)
+            continue;
+        sweep(&k, k.conv_bf16, square, sizeof square / sizeof *square, mixed, 15, false);
+        sweep(&k, k.conv_bf16, odd, sizeof odd / sizeof *odd, mixed, 15, false);
+        for (int side = 1; side < 40; side++) /* rows of a 1x1 convolution are merged */
+            for (int other = 1; other < 9; other += 1 + side % 3) {
+                const channels *c = &mixed[(side + other) % 15];
+                ck_assert(make_shape(&s, &one, 1 + side % 2, c->ic, c->oc, side, other, 1));
+                check(&k, k.conv_bf16, &s, side);
+            }
+        ck_assert(make_shape(&s, &one, 1, 1152, 35, 7, 7, 1));
+        check(&k, k.conv_bf16, &s, 1);
+        ck_assert(make_shape(&s, &square[0], 1, 260, 40, 70, 65, 1));
+        check(&k, k.conv_bf16, &s, 7);
     }
 }
 END_TEST
@@ -441,6 +483,10 @@ START_TEST(test_unit_by_unit)
         check_unit_by_unit(&k, k.conv_pointwise, &one, 40, 1);
         check_unit_by_unit(&k, k.conv_pointwise, &one, 500, 1);
         check_unit_by_unit(&k, k.conv_direct, &three, 40, 1);
+        if (k.conv_bf16) {
+            check_unit_by_unit(&k, k.conv_bf16, &one, 40, 1);
+            check_unit_by_unit(&k, k.conv_bf16, &three, 40, 1);
+        }
         check_unit_by_unit(&k, k.conv_winograd2, &three, 40, 1);
         check_unit_by_unit(&k, k.conv_winograd4, &three, 40, 1);
         check_unit_by_unit(&k, k.conv_winograd6, &three, 40, 1);
@@ -456,6 +502,7 @@ Suite *gh_suite_kernels_conv(void)
     TCase *t = tcase_create("conv");
     tcase_set_timeout(t, 120);
     tcase_add_test(t, test_direct);
+    tcase_add_test(t, test_bf16);
     tcase_add_test(t, test_winograd);
     tcase_add_test(t, test_first);
     tcase_add_test(t, test_depthwise);

@@ -107,7 +107,7 @@ static gh_status conv_prepare(gh_prepare *p)
     const gh_io *io = p->io;
     GH_TRY(conv_shape(io, &s));
     bool constants = io->in[1].data && (!gh_has(io, 2) || io->in[2].data);
-    if (!gh_conv_choose(p->k, &s, 0) || !constants || io->in[0].data || io->in[0].shape.rank != 4)
+    if (!gh_conv_choose(p->k, &s, 0, false) || !constants || io->in[0].data || io->in[0].shape.rank != 4)
         return GH_OK; /* a constant source stands in no layout but the plain one */
     if (!p->packed->weights)
         GH_TRY(gh_conv_pack(p, &s, NULL));

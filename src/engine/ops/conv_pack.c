@@ -124,14 +124,15 @@ static void explain(const gh_prepare *p, const gh_conv_shape *s, double loss, in
     const struct {
         const char *name;
         const gh_conv_kernel *kernel;
-    } rows[] = {{"direct", k->conv_direct},
+    } rows[] = {{"bf16", p->bf16 ? k->conv_bf16 : NULL},
+                {"direct", k->conv_direct},
                 {"F(2)", k->conv_winograd2},
                 {"F(4)", k->conv_winograd4},
                 {"F(6)", k->conv_winograd6}};
     char *to = p->packed->why;
     size_t size = sizeof p->packed->why, at = 0;
     for (size_t i = 0; i < GH_COUNT(rows) && at < size; i++)
-        if (rows[i].kernel->cost && rows[i].kernel->accepts(s))
+        if (rows[i].kernel && rows[i].kernel->cost && rows[i].kernel->accepts(s))
             at += (size_t)snprintf(to + at, size - at, "%s%s %.2f", at ? ", " : "", rows[i].name,
                                    rows[i].kernel->cost(s) * 1e-6);
     if (at < size)
@@ -147,10 +148,10 @@ static gh_status pack_best(gh_prepare *p, const float *source, const gh_conv_sha
 {
     int most = WIDEST, refused = 0;
     for (;;) {
-        const gh_conv_kernel *kernel = gh_conv_choose(p->k, s, most);
+        const gh_conv_kernel *kernel = gh_conv_choose(p->k, s, most, p->bf16);
         double loss = 0;
         if (kernel->loss && kernel->packed(s) > p->room / sizeof(float) / 2)
-            kernel = gh_conv_choose(p->k, s, 0); /* Winograd's weights take up to 7 times the room */
+            kernel = gh_conv_choose(p->k, s, 0, p->bf16); /* Winograd's weights take up to 7 times the room */
         GH_TRY(pack_for(p, kernel, source, s));
         gh_status status = kernel->loss ? try_kernel(p, &loss, source, s) : GH_OK;
         if (status == GH_OK && loss <= MOST_LOST) {

@@ -34,6 +34,8 @@ typedef void (*gh_tile_fn)(const gh_tile *t);
 /* Tiles by [Q - 1][P - 1]: on blocked input, and on plain input with one channel a tap. */
 extern const gh_tile_fn LEVEL(tiles_blocked)[TILE_BLOCKS][TILE_PIXELS];
 extern const gh_tile_fn LEVEL(tiles_plain)[TILE_BLOCKS][TILE_PIXELS];
+/* On blocked input and weights that are pairs of bfloat16: a block has BLOCK / 2 lanes. */
+extern const gh_tile_fn LEVEL(tiles_bf16)[TILE_BLOCKS][TILE_PIXELS];
 
 static inline int tile_div(int a, int b)
 {
