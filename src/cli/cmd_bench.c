@@ -18,7 +18,7 @@
 #define PEAK_TRIAL_S 0.02
 
 typedef struct values {
-    const char *model, *size;
+    const char *model, *size, *precision;
     gh_opt_list models;
     bool json, layers;
     int64_t threads, runs;
@@ -28,6 +28,7 @@ static const gh_option options[] = {
     {"model", GH_OPT_STRING, offsetof(values, model), "NAME",
      "name, folder or .onnx file (the default model)", 0, 0},
     {"models", GH_OPT_LIST, offsetof(values, models), "DIR", "where names are looked up (models)", 0, 0},
+    {"precision", GH_OPT_STRING, offsetof(values, precision), "KIND", GH_PRECISION_HELP, 0, 0},
     {"size", GH_OPT_STRING, offsetof(values, size), "WxH", "input size where the file leaves it open", 0, 0},
     {"threads", GH_OPT_INT, offsetof(values, threads), "N", "threads that share a run (1)", 1, 1024},
     {"runs", GH_OPT_INT, offsetof(values, runs), "N", "timed runs (100)", 1, 100000},
@@ -278,7 +279,9 @@ int gh_cmd_bench(int argc, char **argv)
     if (code != GH_OPT_GO_ON)
         return code;
     bench b = {.v = &v};
-    gh_status status = run(&b, &e);
+    gh_status status = gh_cli_precision(v.precision, &e);
+    if (status == GH_OK)
+        status = run(&b, &e);
     gh_free(b.ns);
     gh_free(b.steps);
     gh_session_free(&b.session);

@@ -15,7 +15,7 @@
 #include <string.h>
 
 typedef struct values {
-    const char *model, *data, *split;
+    const char *model, *data, *split, *precision;
     gh_opt_list models;
     bool json, strict;
     int64_t threads, limit, max_side;
@@ -26,6 +26,7 @@ static const gh_option options[] = {
     {"model", GH_OPT_STRING, offsetof(values, model), "NAME",
      "name, folder or .onnx file (the default model)", 0, 0},
     {"models", GH_OPT_LIST, offsetof(values, models), "DIR", "where names are looked up (models)", 0, 0},
+    {"precision", GH_OPT_STRING, offsetof(values, precision), "KIND", GH_PRECISION_HELP, 0, 0},
     {"data", GH_OPT_STRING, offsetof(values, data), "DIR",
      "folder, .tsv, .csv or .json with labelled pictures", 0, 0},
     {"split", GH_OPT_STRING, offsetof(values, split), "NAME",
@@ -303,6 +304,8 @@ int gh_cmd_eval(int argc, char **argv)
         gh_fail(&e, GH_ARG, "--data is missing; 'gharial eval --help' shows the layouts");
         return gh_cli_fail("eval", GH_ARG, &e);
     }
-    gh_status status = run(&v, &code, &e);
+    gh_status status = gh_cli_precision(v.precision, &e);
+    if (status == GH_OK)
+        status = run(&v, &code, &e);
     return status == GH_OK ? code : gh_cli_fail("eval", status, &e);
 }

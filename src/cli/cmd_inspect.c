@@ -16,7 +16,7 @@
 #define MOST_CUTS 6
 
 typedef struct values {
-    const char *model, *size;
+    const char *model, *size, *precision;
     gh_opt_list models;
     bool json, plan, labels, manifest;
 } values;
@@ -25,6 +25,7 @@ static const gh_option options[] = {
     {"model", GH_OPT_STRING, offsetof(values, model), "NAME",
      "name, folder or .onnx file (the default model)", 0, 0},
     {"models", GH_OPT_LIST, offsetof(values, models), "DIR", "where names are looked up (models)", 0, 0},
+    {"precision", GH_OPT_STRING, offsetof(values, precision), "KIND", GH_PRECISION_HELP, 0, 0},
     {"size", GH_OPT_STRING, offsetof(values, size), "WxH", "input size where the file leaves it open", 0, 0},
     {"plan", GH_OPT_FLAG, offsetof(values, plan), .help = "the steps, their kernels and why those"},
     {"labels", GH_OPT_FLAG, offsetof(values, labels), .help = "the labels with their class numbers"},
@@ -380,7 +381,9 @@ int gh_cmd_inspect(int argc, char **argv)
     if (argc == 1 && v.model)
         return gh_cli_fail("inspect", gh_fail(&e, GH_ARG, "there is a file and a --model; one is enough"),
                            &e);
-    gh_status status = gh_network_find(&n, argc == 1 ? argv[0] : v.model, &v.models, &e);
+    gh_status status = gh_cli_precision(v.precision, &e);
+    if (status == GH_OK)
+        status = gh_network_find(&n, argc == 1 ? argv[0] : v.model, &v.models, &e);
     if (status == GH_OK)
         status = v.manifest ? print_manifest(&n, &v, &e) : inspect(&n, &v, &e);
     gh_network_free(&n);

@@ -17,7 +17,7 @@
 #define MAX_PICTURE_BYTES ((size_t)256 << 20)
 
 typedef struct values {
-    const char *model, *task, *out, *output, *mask;
+    const char *model, *task, *out, *output, *mask, *precision;
     gh_opt_list models;
     bool json, no_emotions, annotate;
     int64_t top, limit, threads, max_side;
@@ -30,6 +30,7 @@ static const gh_option options[] = {
     {"task", GH_OPT_STRING, offsetof(values, task), "TASK",
      "its default model: classify, localize (as --annotate) or segment", 0, 0},
     {"models", GH_OPT_LIST, offsetof(values, models), "DIR", "where names are looked up (models)", 0, 0},
+    {"precision", GH_OPT_STRING, offsetof(values, precision), "KIND", GH_PRECISION_HELP, 0, 0},
     {"json", GH_OPT_FLAG, offsetof(values, json), .help = "one JSON object a line"},
     {"top", GH_OPT_INT, offsetof(values, top), "N", "labels a picture (5)", 1, 100000},
     {"limit", GH_OPT_INT, offsetof(values, limit), "N", "most results a picture", 1, 100000},
@@ -348,7 +349,9 @@ int gh_cmd_predict(int argc, char **argv)
     j.options.no_emotions = v.no_emotions;
     j.options.rle = v.mask && strcmp(v.mask, "rle") == 0;
     j.options.output = v.output ? v.output : v.json || v.out ? NULL : "none";
-    gh_status status = check_out(&v, &e);
+    gh_status status = gh_cli_precision(v.precision, &e);
+    if (status == GH_OK)
+        status = check_out(&v, &e);
     if (status == GH_OK)
         status = open_predictor(&j.predictor, &v, &e);
     if (status == GH_OK)

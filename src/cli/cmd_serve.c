@@ -18,6 +18,7 @@
 typedef struct values {
     const char *listen, *cors, *token_file;
     gh_opt_list models;
+    const char *precision;
     int64_t workers, threads, queue, connections;
     int64_t max_body, max_bytes_in_flight, max_pixels, max_work;
     int64_t deadline_ms, body_timeout_s, idle_timeout_s, drain_s;
@@ -33,6 +34,7 @@ static const gh_option options[] = {
     ROW("listen", GH_OPT_STRING, listen, "ADDR:PORT",
         "or [ADDR6]:PORT, :PORT, unix:PATH (127.0.0.1:8080); port 0: a free one", 0, 0),
     ROW("models", GH_OPT_LIST, models, "DIR", "folder of model folders (models); repeatable", 0, 0),
+    ROW("precision", GH_OPT_STRING, precision, "KIND", GH_PRECISION_HELP, 0, 0),
     ROW("workers", GH_OPT_INT, workers, "N", "requests worked on at one time (one a core)", 1, 1024),
     ROW("threads", GH_OPT_INT, threads, "N", "cores that a lone request may use (all)", 1, 1024),
     ROW("queue", GH_OPT_INT, queue, "N", "requests that may wait (64)", 0, 100000),
@@ -260,7 +262,9 @@ int gh_cmd_serve(int argc, char **argv)
     int code = gh_options_parse(&usage, &v, &argc, argv);
     if (code != GH_OPT_GO_ON)
         return code;
-    gh_status status = serve(&v, &e);
+    gh_status status = gh_cli_precision(v.precision, &e);
+    if (status == GH_OK)
+        status = serve(&v, &e);
     if (status == GH_OK)
         return 0;
     gh_cli_fail("serve", status, &e);

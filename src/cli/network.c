@@ -61,10 +61,13 @@ static gh_shape fixed_shape(gh_shape shape, gh_size size)
 gh_status gh_network_load(gh_network *n, const char *size_text, gh_err *e)
 {
     gh_size size = {0, 0};
+    unsigned passes;
     GH_TRY(choose_size(&size, n, size_text, e));
+    GH_TRY(gh_precision_flag(&passes, n->manifest ? n->manifest->precision : GH_PRECISION_DEFAULT, e));
+    passes |= GH_PASS_ALL;
     GH_TRY(n->manifest && n->manifest->input.stride
-               ? gh_net_load_any_size(&n->net, n->file, GH_PASS_ALL, NULL, 0, e)
-               : gh_net_load(&n->net, n->file, GH_PASS_ALL, e));
+               ? gh_net_load_any_size(&n->net, n->file, passes, NULL, 0, e)
+               : gh_net_load(&n->net, n->file, passes, e));
     size_t count = gh_net_inputs(n->net);
     gh_shape *shapes = gh_calloc(count, sizeof *shapes);
     if (!shapes)

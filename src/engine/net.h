@@ -16,6 +16,19 @@ enum { GH_PASS_FOLD = 1, GH_PASS_FUSE = 2, GH_PASS_LAYOUT = 4, GH_PASS_ALL = 7 }
 /* Beside the passes: convolutions may multiply bfloat16 numbers (sums stay fp32) where that is faster. */
 enum { GH_NET_BF16 = 8 };
 
+/* What a model or a process wants of that; DEFAULT is what the process wants, fp32 unless it was told. */
+typedef enum gh_precision {
+    GH_PRECISION_DEFAULT,
+    GH_PRECISION_FP32,
+    GH_PRECISION_BF16, /* or an error where the processor cannot */
+    GH_PRECISION_AUTO, /* bf16 where the processor can, fp32 elsewhere */
+} gh_precision;
+extern const char *const gh_precision_words[]; /* in that order, ended by NULL */
+/* For the whole process, before it loads any net. */
+void gh_precision_set(gh_precision precision);
+/* GH_NET_BF16 or 0 into *flag; GH_UNSUPPORTED where bf16 is wanted and this processor lacks it. */
+GH_MUST_CHECK gh_status gh_precision_flag(unsigned *flag, gh_precision precision, gh_err *e);
+
 /* Loads an ONNX file. Every operator that we lack is named in one message (GH_UNSUPPORTED). */
 GH_MUST_CHECK gh_status gh_net_load(gh_net **out, const char *path, unsigned passes, gh_err *e);
 /* The same with further outputs: values of the file by name, behind its own. GH_NOTFOUND names one that is

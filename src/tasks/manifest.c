@@ -151,6 +151,7 @@ static const gh_key manifest_keys[] = {
     {"task", GH_KEY_WORD, true, offsetof(gh_manifest, task), .words = task_words},
     {"default", GH_KEY_BOOL, false, .offset = offsetof(gh_manifest, is_default)},
     {"internal", GH_KEY_BOOL, false, .offset = offsetof(gh_manifest, internal)},
+    {"precision", GH_KEY_WORD, false, offsetof(gh_manifest, precision), .words = gh_precision_words},
     {"input", GH_KEY_OBJECT, false, offsetof(gh_manifest, input), .keys = input_keys},
     {"output", GH_KEY_CUSTOM, false, .read = gh_manifest_output},
     {"labels", GH_KEY_CUSTOM, false, .read = gh_manifest_labels},

@@ -5,6 +5,7 @@
 #define GH_TASKS_MANIFEST_H
 
 #include "base/arena.h"
+#include "engine/net.h"
 #include "image/resize.h"
 #include "tasks/manifest_output.h"
 
@@ -95,6 +96,7 @@ typedef struct gh_manifest {
     char *description, *license; /* or NULL */
     gh_task task;
     bool is_default, internal;
+    gh_precision precision;
     gh_manifest_input input;
     gh_decoder decoder;
     gh_manifest_boxes boxes;

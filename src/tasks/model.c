@@ -277,6 +277,7 @@ static gh_status load(gh_net **net, const char *path, const gh_manifest *m, cons
 {
     const char *all[GH_MAX_TAPS + 1];
     bool there = m->features == NULL;
+    unsigned bf16;
     GH_ASSERT(ntaps <= GH_MAX_TAPS);
     for (size_t i = 0; i < ntaps; i++) {
         all[i] = taps[i];
@@ -284,8 +285,9 @@ static gh_status load(gh_net **net, const char *path, const gh_manifest *m, cons
     }
     if (!there)
         all[ntaps++] = m->features;
-    return (m->input.stride ? gh_net_load_any_size : gh_net_load_tapped)(net, path, GH_PASS_ALL, all, ntaps,
-                                                                         e);
+    GH_TRY(gh_precision_flag(&bf16, m->precision, e));
+    return (m->input.stride ? gh_net_load_any_size : gh_net_load_tapped)(net, path, GH_PASS_ALL | bf16, all,
+                                                                         ntaps, e);
 }
 
 gh_status gh_model_open_tapped(gh_model **out, const char *folder, const char *const *taps, size_t ntaps,
@@ -309,7 +311,9 @@ static gh_status open_file(gh_model **out, const char *path, bool with_selftest,
 {
     gh_manifest *manifest = NULL;
     gh_net *net = NULL;
-    GH_TRY(gh_net_load(&net, path, GH_PASS_ALL, e));
+    unsigned bf16;
+    GH_TRY(gh_precision_flag(&bf16, GH_PRECISION_DEFAULT, e));
+    GH_TRY(gh_net_load(&net, path, GH_PASS_ALL | bf16, e));
     gh_status status = gh_manifest_guess(&manifest, path, net, e);
     if (status == GH_OK)
         return finish(out, &manifest, &net, path, with_selftest, e);

@@ -40,7 +40,7 @@ START_TEST(test_every_key_is_read)
 {
     const char *text =
         HEAD ", \"default\": true, \"internal\": true, \"description\": \"d\", \"license\": \"MIT\", "
-             "\"threshold\": 0.1,"
+             "\"threshold\": 0.1, \"precision\": \"bf16\","
              "\"input\": {\"width\": 224, \"height\": 192, \"mean\": [1, 2.5, 3], \"scale\": 0.5, \"fit\": "
              "\"letterbox\","
              " \"crop\": 0.875, \"filter\": \"bicubic\", \"colour\": \"bgr\", \"sizes\": [[64, 32], [9, 8]],"
@@ -54,6 +54,7 @@ START_TEST(test_every_key_is_read)
     ck_assert_str_eq(m->name, "m");
     ck_assert_str_eq(m->version, "3");
     ck_assert(m->is_default && m->internal);
+    ck_assert_int_eq(m->precision, GH_PRECISION_BF16);
     ck_assert_int_eq(m->input.width, 224);
     ck_assert_int_eq(m->input.height, 192);
     ck_assert_float_eq(m->input.mean[1], 2.5f);
