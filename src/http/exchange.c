@@ -302,6 +302,15 @@ bool gh_exchange_end(gh_exchange *x)
     return true;
 }
 
+bool gh_exchange_hang_up(gh_exchange *x)
+{
+    if (!gh_queue_take_back(x->app->queue, &x->job))
+        return false;
+    gh_metrics_reject(x->app->metrics, GH_REJECT_CLIENT_GONE);
+    x->gone = true;
+    return true;
+}
+
 void gh_exchange_log(gh_exchange *x, const char *cut)
 {
     double ms = (double)(gh_now_ns() - x->started_ns) / 1e6;

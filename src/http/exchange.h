@@ -15,6 +15,7 @@ typedef struct gh_exchange {
     size_t content_length; /* as announced; 0 when chunked or absent */
     bool has_body;         /* a body follows the headers */
     bool decided;          /* the reply is final; a body is read away */
+    bool gone;             /* the client hung up while the request waited: no reply goes out */
     uint64_t started_ns;
     void *connection;                    /* the server's */
     void (*wake)(struct gh_exchange *x); /* called from another thread when a queued reply is ready */
@@ -32,6 +33,10 @@ bool gh_exchange_body(gh_exchange *x, const void *data, size_t len);
 bool gh_exchange_will_queue(const gh_exchange *x);
 /* The body is whole. True: the reply is ready; false: queued, `wake` tells. */
 bool gh_exchange_end(gh_exchange *x);
+/* The client of a queued request has hung up; from any thread while x lives. True: it still waited and is
+ * dropped; the connection is to be closed, `wake` is not called. False: it is being worked on, or has its
+ * reply. */
+bool gh_exchange_hang_up(gh_exchange *x);
 /* Whole seconds that the body may still take, at least 1. */
 int gh_exchange_body_seconds(const gh_exchange *x);
 /* Writes the access log line and counts; `cut` says why no whole reply went out, NULL = it did. */

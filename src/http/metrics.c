@@ -137,13 +137,14 @@ void gh_metrics_write(gh_buf *out, const gh_metrics *m, const char *(*name)(size
 {
     static const char *const stages[GH_STAGE_COUNT] = {
         "stage=\"decode\"", "stage=\"queue\"", "stage=\"infer\"", "stage=\"crops\"", "stage=\"encode\""};
-    static const char *const reasons[GH_REJECT_COUNT] = {"queue_full", "bytes_in_flight", "body", "deadline"};
+    static const char *const reasons[GH_REJECT_COUNT] = {"queue_full", "bytes_in_flight", "body", "deadline",
+                                                         "client_gone"};
     write_endpoints(out, m, name);
     head(out, "gharial_stage_duration_seconds", "histogram", "Time in each stage of a picture's way.");
     for (size_t i = 0; i < GH_STAGE_COUNT; i++)
         write_histogram(out, "gharial_stage_duration_seconds", stages[i], &m->stages[i], seconds,
                         GH_COUNT(seconds));
-    head(out, "gharial_queue_rejected_total", "counter", "Requests refused, by reason.");
+    head(out, "gharial_queue_rejected_total", "counter", "Requests refused or dropped, by reason.");
     for (size_t i = 0; i < GH_REJECT_COUNT; i++)
         gh_buf_printf(out, "gharial_queue_rejected_total{reason=\"%s\"} %" PRIu64 "\n", reasons[i],
                       get(&m->rejected[i]));

@@ -18,6 +18,7 @@ typedef enum gh_rejection {
     GH_REJECT_BYTES,
     GH_REJECT_BODY,
     GH_REJECT_DEADLINE,
+    GH_REJECT_CLIENT_GONE,
     GH_REJECT_COUNT
 } gh_rejection;
 

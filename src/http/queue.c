@@ -41,6 +41,7 @@ static void unlink_job(gh_queue *q, gh_job *job)
 {
     job->prev->next = job->next;
     job->next->prev = job->prev;
+    job->next = job->prev = NULL;
     q->waiting--;
 }
 
@@ -215,6 +216,16 @@ gh_status gh_queue_push(gh_queue *q, gh_job *job, gh_err *e)
     }
     pthread_mutex_unlock(&q->lock);
     return status;
+}
+
+bool gh_queue_take_back(gh_queue *q, gh_job *job)
+{
+    pthread_mutex_lock(&q->lock);
+    bool waits = job->next != NULL;
+    if (waits)
+        unlink_job(q, job);
+    pthread_mutex_unlock(&q->lock);
+    return waits;
 }
 
 bool gh_queue_full(gh_queue *q)

@@ -12,8 +12,8 @@
 typedef struct gh_queue gh_queue;
 typedef struct gh_job gh_job;
 
-/* Part of the caller's own struct. A job that was pushed is either run and then done, or dropped; the queue
- * does not touch it any more once `done` or `drop` has been called. */
+/* Part of the caller's own struct. A job that was pushed is run and then done, or dropped, or taken back; the
+ * queue does not touch it any more once `done` or `drop` has been called. */
 struct gh_job {
     void (*run)(gh_job *job, void *context);
     void (*done)(gh_job *job); /* after `run`, when the worker counts as free again */
@@ -21,7 +21,7 @@ struct gh_job {
     void (*drop)(gh_job *job, gh_status why);
     uint64_t deadline_ns; /* gh_now_ns clock; 0 = none */
     uint64_t queued_ns;   /* set by gh_queue_push */
-    gh_job *next, *prev;
+    gh_job *next, *prev;  /* while it waits, else NULL */
 };
 
 typedef struct gh_queue_stats {
@@ -36,6 +36,8 @@ GH_MUST_CHECK gh_status gh_queue_new(gh_queue **out, int limit, gh_err *e);
 GH_MUST_CHECK gh_status gh_queue_start(gh_queue *q, int workers, void *const *contexts, gh_err *e);
 /* GH_BUSY: full; GH_UNAVAILABLE: no workers yet, or cancelled. */
 GH_MUST_CHECK gh_status gh_queue_push(gh_queue *q, gh_job *job, gh_err *e);
+/* Takes back a job that was pushed. False: it does not wait any more. */
+bool gh_queue_take_back(gh_queue *q, gh_job *job);
 bool gh_queue_full(gh_queue *q);
 /* Seconds after which a client should try again: what is waiting, at the mean time of a job, at least 1. */
 int gh_queue_retry_after_s(gh_queue *q);

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "http/exchange.h"
+#include "http/hangup.h"
 #include "http/linger.h"
 #include "http/listen.h"
 
@@ -28,6 +29,7 @@ enum { LAST_WORDS_MS = 300 };
 struct gh_server {
     gh_app *app;
     gh_linger *linger;
+    gh_hangup *hangup;
     struct MHD_Daemon *daemon;
     gh_listener listener;
 };
@@ -36,6 +38,12 @@ struct gh_server {
 typedef struct connection {
     bool linger; /* a reply went out before its body was read */
 } connection;
+
+static int descriptor(struct MHD_Connection *c)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD);
+    return info ? info->connect_fd : -1;
+}
 
 static connection *of_connection(struct MHD_Connection *c)
 {
@@ -91,6 +99,14 @@ static void wake(gh_exchange *x)
     MHD_resume_connection(x->connection);
 }
 
+/* From the thread that watches suspended connections. */
+static void hung_up(void *exchange)
+{
+    gh_exchange *x = exchange;
+    if (gh_exchange_hang_up(x))
+        MHD_resume_connection(x->connection);
+}
+
 static enum MHD_Result begin(struct MHD_Connection *c, gh_server *s, const char *path, const char *method,
                              void **state)
 {
@@ -139,6 +155,9 @@ static enum MHD_Result answer(void *cls, struct MHD_Connection *c, const char *p
             limit_silence(c, x);
         return MHD_YES;
     }
+    gh_hangup_forget(s->hangup, descriptor(c), x); /* after the suspension */
+    if (x->gone)
+        return MHD_NO;
     if (!gh_exchange_will_queue(x)) {
         gh_exchange_end(x); /* decided already, or after the suspension */
         return send_reply(c, x);
@@ -146,6 +165,8 @@ static enum MHD_Result answer(void *cls, struct MHD_Connection *c, const char *p
     MHD_suspend_connection(c);
     if (gh_exchange_end(x))
         MHD_resume_connection(c);
+    else
+        gh_hangup_watch(s->hangup, descriptor(c), x); /* x lives until this thread goes on with it */
     return MHD_YES;
 }
 
@@ -172,9 +193,10 @@ static void completed(void *cls, struct MHD_Connection *c, void **state, enum MH
     gh_exchange *x = *state;
     if (!x)
         return;
+    gh_hangup_forget(s->hangup, descriptor(c), x);
     if (x->has_body && code == MHD_REQUEST_TERMINATED_COMPLETED_OK)
         MHD_set_connection_option(c, MHD_CONNECTION_OPTION_TIMEOUT, (unsigned)s->app->options.idle_timeout_s);
-    gh_exchange_log(x, cut_reason(code));
+    gh_exchange_log(x, x->gone ? "client" : cut_reason(code));
     gh_exchange_free(&x);
     *state = NULL;
 }
@@ -189,8 +211,7 @@ static void connected(void *cls, struct MHD_Connection *c, void **context,
     }
     connection *con = *context;
     if (con && con->linger) {
-        const union MHD_ConnectionInfo *info = MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD);
-        int fd = info ? fcntl(info->connect_fd, F_DUPFD_CLOEXEC, 0) : -1;
+        int fd = fcntl(descriptor(c), F_DUPFD_CLOEXEC, 0);
         if (fd >= 0)
             gh_linger_take(s->linger, fd);
     }
@@ -257,6 +278,7 @@ static gh_status start(gh_server *s, const gh_http_options *options, gh_err *e)
                        "may use this server",
                        s->listener.address);
     GH_TRY(gh_linger_new(&s->linger, e));
+    GH_TRY(gh_hangup_new(&s->hangup, hung_up, e));
     return start_daemon(s, e);
 }
 
@@ -304,6 +326,8 @@ void gh_server_free(gh_server **server)
          * dropped here, those that run end with the queue's threads. */
         gh_server_drain(s);
         gh_queue_stop(s->app->queue);
+        if (s->hangup)
+            gh_hangup_stop(s->hangup); /* what it was about to resume is resumed */
         for (int i = 0; i < LAST_WORDS_MS && gh_server_inflight(s) > 0; i++)
             usleep(1000);
     }
@@ -312,6 +336,7 @@ void gh_server_free(gh_server **server)
         MHD_stop_daemon(s->daemon);
     if (s->listener.fd >= 0)
         close(s->listener.fd);
+    gh_hangup_free(&s->hangup);
     gh_linger_free(&s->linger);
     gh_app_free(&s->app);
     gh_free(s);

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define WAITING "gharial_queue_depth"
@@ -46,6 +47,24 @@ static int post_later(const char *target)
              picture->len);
     send_text(fd, head);
     ck_assert(send_bytes(fd, picture->data, picture->len));
+    return fd;
+}
+
+/* The same picture n times in one request, which keeps a worker for as many times as long. */
+static int post_batch(const char *target, int n)
+{
+    const gh_buf *picture = photo("coffee.png");
+    gh_buf body = {0};
+    char head[256];
+    int fd = connect_to(s.address);
+    for (int i = 0; i < n; i++)
+        add_part(&body, "image", picture->data, picture->len);
+    end_parts(&body);
+    snprintf(head, sizeof head, "POST %s HTTP/1.1\r\nHost: t\r\n" FORM "Content-Length: %zu\r\n\r\n", target,
+             body.len);
+    send_text(fd, head);
+    ck_assert(send_bytes(fd, body.data, body.len));
+    gh_buf_free(&body);
     return fd;
 }
 
@@ -160,20 +179,95 @@ START_TEST(test_a_deadline_passes_at_work)
 }
 END_TEST
 
-START_TEST(test_clients_that_hang_up_while_they_wait)
+#define GONE "gharial_queue_rejected_total{reason=\"client_gone\"}"
+
+/* How many lines of the server's log say that the client cut a request that had no reply yet. */
+static int cut_lines(void)
 {
+    int n = 0;
+    gh_buf log = {0};
+    server_log(&log, &s);
+    for (char *at = strtok((char *)log.data, "\n"); at; at = strtok(NULL, "\n"))
+        n += strstr(at, "\"status\":\"0\"") && strstr(at, "\"cut\":\"client\"");
+    gh_buf_free(&log);
+    return n;
+}
+
+/* The ways to hang up: close, close with a reset, close the sending side only. */
+static void hang_up(int fd, int way)
+{
+    struct linger reset = {.l_onoff = 1};
+    if (way == 1)
+        ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset), 0);
+    if (way == 2)
+        shutdown(fd, SHUT_WR);
+    else
+        close(fd);
+}
+
+/* Many clients wait behind one slow request, all but one hang up: their work is dropped at once. */
+static void check_hanging_up(const char *listen)
+{
+    enum { N = 20 };
+    int fds[N];
+    server_start(&s, ARGS("--workers", "1", "--queue", "40", "--deadline-ms", "100000", "--listen", listen,
+                          "--log", "json", "--log-level", "info"));
     double before = taken();
-    int fds[3];
-    fds[0] = post_later("/classify?model=slow");
+    int first = post_batch("/classify?model=slow", 6);
     ck_assert(wait_taken(before + 1));
-    fds[1] = post_later("/classify?model=tiny");
-    fds[2] = post_later("/classify?model=tiny");
-    ck_assert(wait_metric(s.address, WAITING, 2));
-    for (int i = 0; i < 3; i++)
-        close(fds[i]);
-    ck_assert(wait_taken(before + 3));
+    for (int i = 0; i < N; i++)
+        fds[i] = post_later("/classify?model=slow");
+    int stays = post_later("/classify?model=tiny");
+    ck_assert(wait_metric(s.address, WAITING, N + 1));
+    for (int i = 0; i < N; i++)
+        hang_up(fds[i], i % 3);
     post("/classify?model=tiny");
     ck_assert_int_eq(r.status, 200);
+    ck_assert_int_eq(status_of(stays), 200);
+    ck_assert_int_eq(status_of(first), 200);
+    /* No worker has seen a request of those that left. */
+    ck_assert_double_eq(taken(), before + 3);
+    ck_assert_double_eq(metric(s.address, GONE), N);
+    ck_assert_double_eq(metric(s.address, "gharial_requests_total{endpoint=\"/classify\",code=\"0\"}"), N);
+    ck_assert_double_eq(metric(s.address, WAITING), 0);
+    ck_assert_double_eq(metric(s.address, "gharial_body_bytes"), 0);
+    ck_assert_int_eq(cut_lines(), N);
+    for (int i = 2; i < N; i += 3) {
+        ck_assert(closes_silently(fds[i], 1000));
+        close(fds[i]);
+    }
+    down();
+}
+
+START_TEST(test_clients_that_hang_up_while_they_wait)
+{
+    check_hanging_up("127.0.0.1:0");
+}
+END_TEST
+
+START_TEST(test_clients_of_a_socket_file_that_hang_up)
+{
+    char dir[] = "/tmp/gharial-sock-XXXXXX", listen[64];
+    ck_assert_ptr_nonnull(mkdtemp(dir));
+    snprintf(listen, sizeof listen, "unix:%s/s.sock", dir);
+    check_hanging_up(listen);
+    ck_assert_int_eq(rmdir(dir), 0);
+}
+END_TEST
+
+START_TEST(test_a_client_that_hangs_up_during_its_work)
+{
+    double before = taken(), gone = metric(s.address, GONE);
+    int fd = post_later("/classify?model=slow");
+    ck_assert(wait_taken(before + 1));
+    close(fd);
+    post("/classify?model=tiny"); /* there is one worker: the slow request has ended */
+    ck_assert_int_eq(r.status, 200);
+    ck_assert_double_eq(metric(s.address, GONE), gone);
+    ck_assert_double_eq(taken(), before + 2);
+    for (int i = 0; i < 1000 && metric(s.address, "gharial_inflight_requests") > 1; i++)
+        usleep(5000); /* the one that asks is itself in flight */
+    ck_assert_double_eq(metric(s.address, "gharial_inflight_requests"), 1);
 }
 END_TEST
 
@@ -312,12 +406,14 @@ Suite *suite_load(void)
     tcase_add_test(t, test_a_burst_gets_answers_or_429);
     tcase_add_test(t, test_a_deadline_passes_in_the_queue);
     tcase_add_test(t, test_a_deadline_passes_at_work);
-    tcase_add_test(t, test_clients_that_hang_up_while_they_wait);
+    tcase_add_test(t, test_a_client_that_hangs_up_during_its_work);
     tcase_add_test(t, test_one_worker_serves_connections_in_turn);
     suite_add_tcase(suite, t);
     tcase_set_timeout(own, 240);
     tcase_add_unchecked_fixture(own, models_make, NULL);
     tcase_add_checked_fixture(own, NULL, done);
+    tcase_add_test(own, test_clients_that_hang_up_while_they_wait);
+    tcase_add_test(own, test_clients_of_a_socket_file_that_hang_up);
     tcase_add_test(own, test_sigterm_finishes_work_in_flight);
     tcase_add_test(own, test_the_drain_has_an_end);
     tcase_add_test(own, test_a_second_signal_ends_the_drain);

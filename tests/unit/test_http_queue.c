@@ -161,6 +161,32 @@ START_TEST(test_cancel_drops_what_waits)
 }
 END_TEST
 
+START_TEST(test_what_waits_can_be_taken_back)
+{
+    gh_queue *q = make_queue(2, 1);
+    task tasks[4];
+    for (int i = 0; i < 4; i++)
+        tasks[i] = make(0);
+    pthread_mutex_lock(&gate);
+    ck_assert(!gh_queue_take_back(q, &tasks[0].job)); /* never pushed */
+    for (int i = 0; i < 3; i++)
+        ck_assert_int_eq(gh_queue_push(q, &tasks[i].job, NULL), GH_OK);
+    ck_assert(wait_for(&started, 1));
+    ck_assert(gh_queue_full(q));
+    ck_assert(gh_queue_take_back(q, &tasks[1].job));
+    ck_assert(!gh_queue_take_back(q, &tasks[1].job));
+    ck_assert(!gh_queue_take_back(q, &tasks[0].job)); /* at work */
+    ck_assert_int_eq(gh_queue_stat(q).waiting, 1);
+    ck_assert_int_eq(gh_queue_push(q, &tasks[3].job, NULL), GH_OK);
+    pthread_mutex_unlock(&gate);
+    ck_assert(wait_for(&tasks[3].ended, 1));
+    ck_assert(!gh_queue_take_back(q, &tasks[3].job)); /* done */
+    gh_queue_free(&q);
+    for (int i = 0; i < 4; i++)
+        ck_assert_int_eq(tasks[i].ended * 10 + tasks[i].dropped, i == 1 ? 0 : 10);
+}
+END_TEST
+
 START_TEST(test_no_workers_yet)
 {
     gh_queue *q = make_queue(8, 0);
@@ -258,6 +284,7 @@ Suite *gh_suite_http_queue(void)
     tcase_add_test(t, test_the_bound_does_not_count_free_workers);
     tcase_add_test(t, test_a_deadline_passes_while_all_workers_are_busy);
     tcase_add_test(t, test_cancel_drops_what_waits);
+    tcase_add_test(t, test_what_waits_can_be_taken_back);
     tcase_add_test(t, test_no_workers_yet);
     tcase_add_test(t, test_retry_after_grows_with_what_waits);
     tcase_add_test(t, test_every_job_ends_once);
