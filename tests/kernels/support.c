@@ -58,6 +58,19 @@ float *kt_exact(const float *src, size_t count)
     return p;
 }
 
+float *kt_as_multiplied(const kt_buf *b, bool bf16)
+{
+    float *p = kt_exact(b->p, b->count);
+    for (size_t i = 0; bf16 && i < b->count; i++) {
+        uint32_t bits;
+        memcpy(&bits, &p[i], sizeof bits);
+        uint32_t up = bits & 0x8000 && (bits & 0x1ffff) != 0x8000 ? 0x10000 : 0;
+        bits = (bits & 0xffff0000) + up;
+        memcpy(&p[i], &bits, sizeof bits);
+    }
+    return p;
+}
+
 int kt_blocks(int c, int block)
 {
     return (c + block - 1) / block;

@@ -34,6 +34,9 @@ void kt_block(float *dst, const float *src, int n, int c, int hw, int block);
 /* Element [image][channel][i] of a blocked tensor. */
 float kt_at(const float *blocked, int c, int hw, int block, int image, int channel, int i);
 
+/* A copy, rounded to bfloat16 (to the nearest, ties to even) when the kernel rounds; free with gh_free. */
+float *kt_as_multiplied(const kt_buf *b, bool bf16);
+
 /* Activations in every kind and with odd parameters. */
 extern const gh_act kt_acts[];
 extern const int kt_act_count;

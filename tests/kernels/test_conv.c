@@ -91,26 +91,13 @@ static double winograd_tolerance(const gh_conv_kernel *kernel, const double *mag
     return (kernel->loss == 2 ? 0.3 : kernel->loss == 4 ? 2 : 5) * kt_tolerance(largest, terms, act);
 }
 
-/* Rounded to bfloat16, to the nearest, ties to even, where the kernel rounds. */
-static float *as_multiplied(const conv_case *c, const kt_buf *b)
-{
-    float *p = kt_exact(b->p, b->count);
-    for (size_t i = 0; c->kernel && c->kernel->bf16 && i < b->count; i++) {
-        uint32_t bits;
-        memcpy(&bits, &p[i], sizeof bits);
-        uint32_t up = bits & 0x8000 && (bits & 0x1ffff) != 0x8000 ? 0x10000 : 0;
-        bits = (bits & 0xffff0000) + up;
-        memcpy(&p[i], &bits, sizeof bits);
-    }
-    return p;
-}
-
 static void compare(const conv_case *c, const float *dst)
 {
     const gh_conv_shape *s = &c->s;
     int hw = s->oh * s->ow;
     size_t count = (size_t)s->n * s->oc * hw;
-    float *src = as_multiplied(c, &c->src), *weights = as_multiplied(c, &c->weights);
+    bool rounds = c->kernel && c->kernel->bf16;
+    float *src = kt_as_multiplied(&c->src, rounds), *weights = kt_as_multiplied(&c->weights, rounds);
     double *want = gh_calloc(count, sizeof *want), *mag = gh_calloc(count, sizeof *mag);
     kt_conv(want, mag, s, src, weights, c->with_bias ? c->bias.p : NULL, c->residual ? c->res.p : NULL);
     double terms = (double)s->ic / s->groups * s->kh * s->kw, loss = 0;

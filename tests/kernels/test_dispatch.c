@@ -14,7 +14,7 @@ START_TEST(test_every_level_is_complete)
         ck_assert_str_eq(k.level, names[level]);
         ck_assert_int_eq(k.block, level == 2 ? 16 : 8);
 #define GH_KERNEL_CONV(field, what)                                                                          \
-    bool absent_##field = level > 0 && strcmp(#field, "conv_bf16") == 0 && !k.field;                         \
+    bool absent_##field = level > 0 && strstr(#field, "bf16") && !k.field;                                   \
     ck_assert(absent_##field || k.field);                                                                    \
     ck_assert(absent_##field || (k.field->name && k.field->accepts && k.field->packed && k.field->pack &&    \
                                  k.field->scratch && k.field->units && k.field->run));

@@ -82,9 +82,8 @@ static void compare(const gh_kernels *k, const call *c, const float *src, const 
     gh_free(mag);
 }
 
-static void check(const gh_kernels *k, const gh_conv_shape *s, int turn)
+static void check_kernel(const gh_kernels *k, const gh_conv_kernel *kernel, const gh_conv_shape *s, int turn)
 {
-    const gh_conv_kernel *kernel = k->conv_transpose;
     gh_rng rng;
     char label[160];
     gh_conv_shape sizeless = *s;
@@ -93,15 +92,15 @@ static void check(const gh_kernels *k, const gh_conv_shape *s, int turn)
              s->ic, s->ih, s->iw, s->oc, s->oh, s->ow, s->kh, s->kw, s->sh, s->sw, s->pt, s->pl);
     ck_assert_msg(kernel->accepts(&sizeless), "%s: not accepted", label);
     gh_rng_seed(&rng, (uint64_t)turn + 1);
-    size_t in = (size_t)s->ih * s->iw, out = (size_t)s->oh * s->ow, block = (size_t)k->block;
-    kt_buf src = kt_random(&rng, (size_t)s->n * s->ic * in), bias = kt_random(&rng, (size_t)s->oc);
+    size_t area = (size_t)s->ih * s->iw, out = (size_t)s->oh * s->ow, block = (size_t)k->block;
+    kt_buf src = kt_random(&rng, (size_t)s->n * s->ic * area), bias = kt_random(&rng, (size_t)s->oc);
     kt_buf weights = kt_random(&rng, (size_t)s->ic * s->oc * s->kh * s->kw);
     kt_buf packed = kt_new(kernel->packed(&sizeless));
-    kt_buf from = kt_new((size_t)s->n * kt_blocks(s->ic, k->block) * block * in);
+    kt_buf from = kt_new((size_t)s->n * kt_blocks(s->ic, k->block) * block * area);
     kt_buf start = kt_new((size_t)kt_blocks(s->oc, k->block) * block);
     kt_buf dst = kt_new((size_t)s->n * kt_blocks(s->oc, k->block) * block * out);
     kernel->pack(packed.p, weights.p, &sizeless);
-    kt_block(from.p, src.p, s->n, s->ic, (int)in, k->block);
+    kt_block(from.p, src.p, s->n, s->ic, (int)area, k->block);
     kt_block(start.p, bias.p, 1, s->oc, 1, k->block);
     call c = {kernel,
               {.shape = *s,
@@ -112,10 +111,20 @@ static void check(const gh_kernels *k, const gh_conv_shape *s, int turn)
                .act = kt_acts[turn % kt_act_count]},
               label};
     kt_ranges(&rng, kernel->units(s), run_range, &c);
-    compare(k, &c, src.p, weights.p, turn % 3 ? bias.p : NULL);
+    float *in = kt_as_multiplied(&src, kernel->bf16), *w = kt_as_multiplied(&weights, kernel->bf16);
+    compare(k, &c, in, w, turn % 3 ? bias.p : NULL);
+    gh_free(in);
+    gh_free(w);
     kt_buf *all[] = {&src, &bias, &weights, &packed, &from, &start, &dst};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         kt_free(all[i], label);
+}
+
+static void check(const gh_kernels *k, const gh_conv_shape *s, int turn)
+{
+    check_kernel(k, k->conv_transpose, s, turn);
+    if (k->conv_transpose_bf16)
+        check_kernel(k, k->conv_transpose_bf16, s, turn);
 }
 
 static bool make_shape(gh_conv_shape *s, const window *w, int n, const int ch[2], const int side[2])
@@ -177,7 +186,7 @@ Suite *gh_suite_kernels_transpose(void)
 {
     Suite *s = suite_create("kernels_transpose");
     TCase *t = tcase_create("transpose");
-    tcase_set_timeout(t, 60);
+    tcase_set_timeout(t, 120);
     tcase_add_test(t, test_windows);
     tcase_add_test(t, test_large);
     tcase_add_test(t, test_what_is_not_accepted);

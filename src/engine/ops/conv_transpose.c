@@ -267,7 +267,8 @@ static gh_status prepare(gh_prepare *p)
 {
     gh_conv_shape s;
     const gh_io *io = p->io;
-    const gh_conv_kernel *kernel = p->k->conv_transpose;
+    const gh_conv_kernel *kernel =
+        p->bf16 && p->k->conv_transpose_bf16 ? p->k->conv_transpose_bf16 : p->k->conv_transpose;
     GH_TRY(shape_of(io, &s));
     size_t pixels = (size_t)s.ih * (size_t)s.iw, taps = (size_t)s.kh * (size_t)s.kw;
     bool constants = io->in[1].data && (!gh_has(io, 2) || io->in[2].data);

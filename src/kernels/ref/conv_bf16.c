@@ -1,4 +1,5 @@
-/* k x k convolution of bfloat16 numbers, emulated: weights and input are rounded, the rest is conv_direct's.
+/* Convolutions of bfloat16 numbers, emulated: weights and input are rounded, the rest is what the kernels of
+ * fp32 do.
  */
 #include "kernels/levels.h"
 
@@ -16,52 +17,61 @@ static float rounded(float x)
     return x;
 }
 
-static bool accepts(const gh_conv_shape *s)
-{
-    return gh_kernel_conv_direct_ref.accepts(s);
-}
-
-static size_t packed(const gh_conv_shape *s)
-{
-    return gh_kernel_conv_direct_ref.packed(s);
-}
-
-static void pack(float *dst, const float *weights, const gh_conv_shape *s)
-{
-    size_t count = packed(s);
-    gh_kernel_conv_direct_ref.pack(dst, weights, s);
-    for (size_t i = 0; i < count; i++)
-        dst[i] = rounded(dst[i]);
-}
-
 static size_t scratch(const gh_conv_shape *s)
 {
     return (size_t)s->n * ref_blocks(s->ic) * s->ih * s->iw * BLOCK;
 }
 
-static int units(const gh_conv_shape *s)
+static void pack_with(const gh_conv_kernel *fp32, float *dst, const float *weights, const gh_conv_shape *s)
 {
-    return gh_kernel_conv_direct_ref.units(s);
+    size_t count = fp32->packed(s);
+    fp32->pack(dst, weights, s);
+    for (size_t i = 0; i < count; i++)
+        dst[i] = rounded(dst[i]);
 }
 
-static void run(const gh_conv_job *given, int begin, int end)
+static void run_with(const gh_conv_kernel *fp32, const gh_conv_job *given, int begin, int end)
 {
     gh_conv_job job = *given;
     size_t count = scratch(&job.shape);
     for (size_t i = 0; i < count; i++)
         job.scratch[i] = rounded(job.src[i]);
     job.src = job.scratch;
-    gh_kernel_conv_direct_ref.run(&job, begin, end);
+    fp32->run(&job, begin, end);
 }
 
-const gh_conv_kernel gh_kernel_conv_bf16_ref = {
-    .name = "conv_bf16_ref",
-    .src_blocked = true,
-    .bf16 = true,
-    .accepts = accepts,
-    .packed = packed,
-    .pack = pack,
-    .scratch = scratch,
-    .units = units,
-    .run = run,
-};
+#define EMULATE(row, fp32, turned)                                                                           \
+    static bool accepts_##row(const gh_conv_shape *s)                                                        \
+    {                                                                                                        \
+        return fp32.accepts(s);                                                                              \
+    }                                                                                                        \
+    static size_t packed_##row(const gh_conv_shape *s)                                                       \
+    {                                                                                                        \
+        return fp32.packed(s);                                                                               \
+    }                                                                                                        \
+    static void pack_##row(float *dst, const float *weights, const gh_conv_shape *s)                         \
+    {                                                                                                        \
+        pack_with(&fp32, dst, weights, s);                                                                   \
+    }                                                                                                        \
+    static int units_##row(const gh_conv_shape *s)                                                           \
+    {                                                                                                        \
+        return fp32.units(s);                                                                                \
+    }                                                                                                        \
+    static void run_##row(const gh_conv_job *job, int begin, int end)                                        \
+    {                                                                                                        \
+        run_with(&fp32, job, begin, end);                                                                    \
+    }                                                                                                        \
+    const gh_conv_kernel gh_kernel_##row##_ref = {                                                           \
+        .name = #row "_ref",                                                                                 \
+        .src_blocked = true,                                                                                 \
+        .bf16 = true,                                                                                        \
+        .transposed = turned,                                                                                \
+        .accepts = accepts_##row,                                                                            \
+        .packed = packed_##row,                                                                              \
+        .pack = pack_##row,                                                                                  \
+        .scratch = scratch,                                                                                  \
+        .units = units_##row,                                                                                \
+        .run = run_##row,                                                                                    \
+    };
+EMULATE(conv_bf16, gh_kernel_conv_direct_ref, false)
+EMULATE(conv_transpose_bf16, gh_kernel_conv_transpose_ref, true)
