@@ -48,15 +48,13 @@ static const gh_usage usage = {
     .command = "eval",
     .args = "",
     .about =
-        "Measures a model on labelled pictures: top-1 and top-5 with 95 % intervals (Wilson), recall of "
-        "each\n"
-        "class. Layouts: DIR/<class>/*.jpg; DIR/{train,val,test}/<class>/*.jpg; labels.tsv (file, "
-        "index, name);\n"
-        "labels.csv (path, label[, split]). Of models and pipelines that find boxes the average precision\n"
-        "(COCO's): DIR with annotations.json and images/. Of models that segment IoU, pixel accuracy and "
-        "the\n"
-        "F1 of edges: DIR/images/NAME.jpg with DIR/masks/NAME.png (grey or indexed, value = class, 255 =\n"
-        "ignored) and classes.txt, or these in DIR/{train,val,test}. Unreadable pictures are listed.",
+        "Measures a model on labelled pictures. Classes: top-1 and top-5 with 95 % intervals (Wilson), "
+        "recall;\n"
+        "DIR/[train|val|test/]<class>/*.jpg, labels.tsv (file, index, name), labels.csv (path, label\n"
+        "[, split]). Boxes, of pipelines too: COCO's average precision; DIR/annotations.json and images/.\n"
+        "Masks: IoU, pixel accuracy, F1 of edges; DIR/[train|val|test/]images/NAME.jpg, masks/NAME.png "
+        "(grey\n"
+        "or indexed, value = class, 255 = ignored), classes.txt. Unreadable pictures are listed.",
     .example = "gharial eval --model efficientnet-lite0 --data photos/",
     .options = options,
     .min_args = 0,

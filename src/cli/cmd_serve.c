@@ -33,7 +33,7 @@ typedef struct values {
 static const gh_option options[] = {
     ROW("listen", GH_OPT_STRING, listen, "ADDR:PORT",
         "or [ADDR6]:PORT, :PORT, unix:PATH (127.0.0.1:8080); port 0: a free one", 0, 0),
-    ROW("models", GH_OPT_LIST, models, "DIR", "folder of model folders (models); repeatable", 0, 0),
+    ROW("models", GH_OPT_LIST, models, "DIR", "folder of model folders (models)", 0, 0),
     ROW("precision", GH_OPT_STRING, precision, "KIND", GH_PRECISION_HELP, 0, 0),
     ROW("workers", GH_OPT_INT, workers, "N", "requests worked on at one time (one a core)", 1, 1024),
     ROW("threads", GH_OPT_INT, threads, "N", "cores that a lone request may use (all)", 1, 1024),
@@ -63,8 +63,8 @@ static const gh_option options[] = {
 static const gh_usage usage = {
     .command = "serve",
     .args = "",
-    .about =
-        "Answers over HTTP: POST a picture to /classify or /localize; GET /openapi.json describes the rest.",
+    .about = "Answers over HTTP: POST a picture to /classify, /localize, /segment or /embed; GET "
+             "/openapi.json describes the rest.",
     .example = "gharial serve --listen 127.0.0.1:8080 --models models",
     .options = options,
 };
