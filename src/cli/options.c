@@ -288,7 +288,7 @@ static void print_help(const gh_usage *u)
     for (const gh_option *o = u->options; o->name; o++)
         print_option(o);
     puts("  --log text|json, --log-level error|warn|info|debug, --help"); /* the common ones, on one line */
-    printf("\nThe environment mirrors the options (--log-level is GHARIAL_LOG_LEVEL); options win.\n"
+    printf("The environment mirrors the options (--log-level is GHARIAL_LOG_LEVEL); options win.\n"
            "example: %s\n",
            u->example);
 }
