@@ -183,8 +183,10 @@ async function start() {
   } catch (e) {
     $("status").textContent = "not ready";
     show(e.message);
+    setTimeout(start, 2000); // it loads its models, or is started anew
     return;
   }
+  show("");
   $("models").replaceChildren(...models.map(draw.modelRow));
   fillModels();
 }

@@ -186,6 +186,7 @@ async function token(browser, folder) {
 
 const folder = mkdtempSync(join(tmpdir(), "gharial-page-"));
 const server = await serve();
+for (let i = 0; i < 300 && !(await fetch(`${server.address}/readyz`)).ok; i++) await new Promise(r => setTimeout(r, 100));
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM || "/usr/bin/chromium",
   args: ["--no-sandbox", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"],
