@@ -25,7 +25,7 @@ const gh_route gh_routes[] = {
     {"GET", "/v2/health/ready", gh_h_readyz, GH_ROUTE_OPEN | GH_ROUTE_QUIET},
     {"GET", "/v2/models/{name}", gh_h_v2_model, 0},
     {"GET", "/v2/models/{name}/ready", gh_h_v2_model_ready, 0},
-    {"POST", "/v2/models/{name}/infer", gh_h_v2_infer, GH_ROUTE_WORK},
+    {"POST", "/v2/models/{name}/infer", gh_h_v2_infer, GH_ROUTE_WORK | GH_ROUTE_TENSORS},
 };
 const size_t gh_nroutes = GH_COUNT(gh_routes);
 

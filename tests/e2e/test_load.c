@@ -271,6 +271,27 @@ START_TEST(test_a_client_that_hangs_up_during_its_work)
 }
 END_TEST
 
+/* While the only worker is busy: what no worker need see is answered at once. */
+START_TEST(test_what_is_no_picture_does_not_wait)
+{
+    static char big[(1 << 20) + 1] = "no picture";
+    const gh_buf *picture = photo("coffee.png");
+    double before = taken();
+    int fd = post_batch("/classify?model=slow", 6);
+    ck_assert(wait_taken(before + 1));
+    ask(&r, s.address, "POST", "/classify", NULL, "no picture", 10);
+    check_problem(&r, 415, "JPEG, PNG or WebP");
+    ask(&r, s.address, "POST", "/classify", "Content-Type: image/png\r\n", picture->data, 20);
+    check_problem(&r, 422, "PNG");
+    ck_assert_double_eq(taken(), before + 1);
+    /* A large one waits: looking at it may take longer. */
+    ask(&r, s.address, "POST", "/classify", NULL, big, sizeof big);
+    check_problem(&r, 415, "JPEG, PNG or WebP");
+    ck_assert_double_eq(taken(), before + 2);
+    ck_assert_int_eq(status_of(fd), 200);
+}
+END_TEST
+
 START_TEST(test_one_worker_serves_connections_in_turn)
 {
     enum { N = 3, ROUNDS = 5 };
@@ -407,6 +428,7 @@ Suite *suite_load(void)
     tcase_add_test(t, test_a_deadline_passes_in_the_queue);
     tcase_add_test(t, test_a_deadline_passes_at_work);
     tcase_add_test(t, test_a_client_that_hangs_up_during_its_work);
+    tcase_add_test(t, test_what_is_no_picture_does_not_wait);
     tcase_add_test(t, test_one_worker_serves_connections_in_turn);
     suite_add_tcase(suite, t);
     tcase_set_timeout(own, 240);
