@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "cli/outdir.h"
+#include "cli/todo.h"
 #include "image/mask.h"
 #include "tasks/preproc.h"
 #include "train/walk.h"
@@ -17,7 +18,7 @@
 #define MAX_PICTURE_BYTES ((size_t)256 << 20)
 
 typedef struct values {
-    const char *model, *task, *out, *output, *mask, *precision;
+    const char *model, *task, *out, *output, *mask, *precision, *shard, *resume;
     gh_opt_list models;
     bool json, no_emotions, annotate;
     int64_t top, limit, threads, max_side;
@@ -45,6 +46,10 @@ static const gh_option options[] = {
     {"mask", GH_OPT_STRING, offsetof(values, mask), "FORM", "masks in --json: png or rle (png)", 0, 0},
     {"out", GH_OPT_STRING, offsetof(values, out), "DIR",
      "folder for drawn pictures, NAME.jpg; masks, NAME.png", 0, 0},
+    {"resume", GH_OPT_STRING, offsetof(values, resume), "FILE",
+     "add --json lines to FILE; pictures it has are left out", 0, 0},
+    {"shard", GH_OPT_STRING, offsetof(values, shard), "I/N", "only part I, from 0, of N of the pictures", 0,
+     0},
     {"threads", GH_OPT_INT, offsetof(values, threads), "N", "threads a picture (all cores)", 1, 1024},
     {0},
 };
@@ -65,6 +70,7 @@ static const gh_usage usage = {
 typedef struct job {
     gh_predictor *predictor;
     gh_predict_options options;
+    gh_todo *todo;
     gh_outdir *out; /* NULL: no pictures are written */
     bool annotate;
     bool json;
@@ -185,6 +191,8 @@ static void predict_file(job *j, const char *file)
     gh_buf bytes = {0};
     gh_result *r = NULL;
     gh_err e = {0};
+    if (!gh_todo_takes(j->todo, file))
+        return;
     gh_status status = gh_file_read(&bytes, file, MAX_PICTURE_BYTES, &e);
     if (status == GH_OK)
         status = gh_predictor_run(&r, j->predictor, bytes.data, bytes.len, &j->options, &e);
@@ -284,6 +292,8 @@ static gh_status open_predictor(gh_predictor **out, const values *v, gh_err *e)
 
 static gh_status check_out(const values *v, gh_err *e)
 {
+    if (v->resume && v->out)
+        return gh_fail(e, GH_ARG, "--resume adds JSON lines and --out writes pictures; give one of them");
     if (v->annotate && !v->out)
         return gh_fail(e, GH_ARG, "--annotate draws pictures; --out DIR, the folder for them, is missing");
     int i = 0;
@@ -323,6 +333,8 @@ static gh_status open_outdir(job *j, const values *v, gh_err *e)
 static int finish(const job *j)
 {
     int code = 0;
+    if (gh_todo_done_before(j->todo))
+        fprintf(stderr, "gharial predict: %zu pictures had been done before\n", gh_todo_done_before(j->todo));
     if (stop)
         fprintf(stderr, "gharial predict: interrupted after %zu pictures\n", j->done);
     else if (j->failed)
@@ -339,7 +351,7 @@ int gh_cmd_predict(int argc, char **argv)
     int code = gh_options_parse(&usage, &v, &argc, argv);
     if (code != GH_OPT_GO_ON)
         return code;
-    job j = {.json = v.json, .annotate = v.annotate};
+    job j = {.json = v.json || v.resume, .annotate = v.annotate};
     gh_predict_options_init(&j.options);
     j.options.top = (int)v.top;
     j.options.limit = (int)v.limit;
@@ -348,10 +360,12 @@ int gh_cmd_predict(int argc, char **argv)
     j.options.max_side = (int)v.max_side;
     j.options.no_emotions = v.no_emotions;
     j.options.rle = v.mask && strcmp(v.mask, "rle") == 0;
-    j.options.output = v.output ? v.output : v.json || v.out ? NULL : "none";
+    j.options.output = v.output ? v.output : j.json || v.out ? NULL : "none";
     gh_status status = gh_cli_precision(v.precision, &e);
     if (status == GH_OK)
         status = check_out(&v, &e);
+    if (status == GH_OK)
+        status = gh_todo_open(&j.todo, v.shard, v.resume, &e);
     if (status == GH_OK)
         status = open_predictor(&j.predictor, &v, &e);
     if (status == GH_OK)
@@ -363,5 +377,7 @@ int gh_cmd_predict(int argc, char **argv)
             predict_file(&j, argv[i]);
     gh_predictor_close(&j.predictor);
     gh_outdir_free(&j.out);
-    return status == GH_OK ? finish(&j) : gh_cli_fail("predict", status, &e);
+    int exit_code = status == GH_OK ? finish(&j) : gh_cli_fail("predict", status, &e);
+    gh_todo_free(&j.todo);
+    return exit_code;
 }

@@ -240,6 +240,79 @@ START_TEST(test_interrupted)
 }
 END_TEST
 
+#define LINES(...) ARGS("predict", "--models", "models", "--model", DETECTOR, __VA_ARGS__)
+
+/* Three pictures in two parts: each in one of them, whatever else is there. */
+START_TEST(test_shards)
+{
+    size_t lines = 0;
+    gh_buf all = {0};
+    for (int i = 0; i < 3; i++) {
+        char shard[8];
+        snprintf(shard, sizeof shard, "%d/3", i);
+        ck_assert_int_eq(run(LINES("--json", "--shard", shard, in)), 0);
+        gh_buf_str(&all, (char *)out.data);
+    }
+    for (const char *c = (char *)all.data; *c; c++)
+        lines += *c == '\n';
+    ck_assert_uint_eq(lines, 3);
+    ck_assert_ptr_nonnull(strstr((char *)all.data, "x/a.png"));
+    ck_assert_ptr_nonnull(strstr((char *)all.data, "x/a.jpg"));
+    ck_assert_ptr_nonnull(strstr((char *)all.data, "y/a.png"));
+    gh_buf_free(&all);
+    check_run(2, "--shard is \"3/3\"; I/N is accepted", LINES("--shard", "3/3", in));
+}
+END_TEST
+
+/* What `path` holds, which is the caller's. */
+static gh_buf read_all(const char *path)
+{
+    gh_buf file = {0};
+    gh_err e = {0};
+    ck_assert_msg(gh_file_read(&file, path, 1 << 24, &e) == GH_OK, "%s", e.text);
+    return file;
+}
+
+/* A run that lost its end, in the middle of a line, is gone on with to the same bytes. */
+START_TEST(test_resume)
+{
+    char path[128], broken[160], command[512];
+    snprintf(path, sizeof path, "%s/out.jsonl", dir);
+    snprintf(broken, sizeof broken, "%s/y/b.png", in);
+    snprintf(command, sizeof command, "echo no picture >%s", broken);
+    ck_assert_int_eq(system(command), 0);
+    ck_assert_int_eq(run(LINES("--resume", path, in)), 3);
+    ck_assert_str_eq((char *)out.data, "");
+    snprintf(command, sizeof command, "test $(wc -l <%s) = 4 && truncate -s -100 %s", path, path);
+    ck_assert_int_eq(system(command), 0);
+    check_run(3, "3 pictures had been done before", LINES("--resume", path, in));
+    snprintf(command, sizeof command,
+             "sed 's/.*\"file\": *\"\\([^\"]*\\)\".*/\\1/' %s | sort | uniq | wc -l | grep -qx 4", path);
+    ck_assert_int_eq(system(command), 0);
+    check_run(0, "4 pictures had been done before", LINES("--resume", path, in));
+}
+END_TEST
+
+/* A file that is not ours stays as it is. */
+START_TEST(test_resume_leaves_other_files)
+{
+    static const char *const texts[] = {"my notes", "my notes\n", "{\"name\": 1}", "{\"file\": \"a\"}\n\n"};
+    char path[128];
+    snprintf(path, sizeof path, "%s/notes", dir);
+    for (size_t i = 0; i < GH_COUNT(texts); i++) {
+        gh_err e = {0};
+        ck_assert_int_eq(gh_file_write(path, texts[i], strlen(texts[i]), &e), GH_OK);
+        check_run(3, "is none of predict --json", LINES("--resume", path, in));
+        gh_buf file = read_all(path);
+        ck_assert_uint_eq(file.len, strlen(texts[i]));
+        ck_assert_mem_eq(file.data, texts[i], file.len);
+        gh_buf_free(&file);
+    }
+    check_run(2, "--resume: /dev/null is no regular file", LINES("--resume", "/dev/null", in));
+    check_run(2, "give one of them", LINES("--resume", path, "--annotate", "--out", to, in));
+}
+END_TEST
+
 Suite *suite_predict(void)
 {
     Suite *suite = suite_create("predict");
@@ -254,6 +327,9 @@ Suite *suite_predict(void)
     tcase_add_test(c, test_the_task_has_a_default);
     tcase_add_test(c, test_standard_input);
     tcase_add_test(c, test_interrupted);
+    tcase_add_test(c, test_shards);
+    tcase_add_test(c, test_resume);
+    tcase_add_test(c, test_resume_leaves_other_files);
     suite_add_tcase(suite, c);
     return suite;
 }
