@@ -275,18 +275,26 @@ static int parse_option(parser *p, int argc, char **argv, int *i)
     return set_value(p, o, p->sets[set].values, text, label, false);
 }
 
-static void print_option(const gh_option *o)
+/* One line; a row without help stands before the next one on its line. Gives the last row of the line. */
+static const gh_option *print_option(const gh_option *o)
 {
-    char left[60];
-    snprintf(left, sizeof left, "--%s%s%s", o->name, o->arg ? " " : "", o->arg ? o->arg : "");
+    char left[80] = "";
+    for (;; o++) {
+        size_t n = strlen(left);
+        snprintf(left + n, sizeof left - n, "%s--%s%s%s", n ? ", " : "", o->name, o->arg ? " " : "",
+                 o->arg ? o->arg : "");
+        if (o->help)
+            break;
+    }
     printf("  %-24s %s%s\n", left, o->help, o->type == GH_OPT_LIST ? "; repeatable" : "");
+    return o;
 }
 
 static void print_help(const gh_usage *u)
 {
     printf("usage: gharial %s [OPTION]...%s%s\n\n%s\n\n", u->command, *u->args ? " " : "", u->args, u->about);
     for (const gh_option *o = u->options; o->name; o++)
-        print_option(o);
+        o = print_option(o);
     puts("  --log text|json, --log-level error|warn|info|debug, --help"); /* the common ones, on one line */
     printf("The environment mirrors the options (--log-level is GHARIAL_LOG_LEVEL); options win.\n"
            "example: %s\n",

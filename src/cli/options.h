@@ -32,7 +32,7 @@ typedef struct gh_option {
     gh_opt_type type;
     size_t offset;    /* of the value in the command's struct; untouched when the option is not given */
     const char *arg;  /* what help calls the value, "N"; NULL for a flag */
-    const char *help; /* one line, with the default */
+    const char *help; /* one line, with the default; NULL: that of the next row holds for both */
     double min, max;  /* INT, BYTES, REAL; both 0 = any value >= 0 */
 } gh_option;
 
