@@ -151,9 +151,10 @@ START_TEST(test_emotions_switched_off)
     ck_assert_ptr_null(json_object_get(face, "emotions"));
     ck_assert_ptr_null(strstr(reply_header(&r, "Server-Timing"), "crops"));
     json_decref(o);
-    ask(&r, s.address, "POST", "/localize?model=mine&emotions=no", NULL, "x", 1);
+    const gh_buf *picture = photo("coffee.png");
+    ask(&r, s.address, "POST", "/localize?model=mine&emotions=no", NULL, picture->data, picture->len);
     check_problem(&r, 400, "\"emotions\" must be 0 or 1");
-    ask(&r, s.address, "POST", "/localize?model=mine&max_side=8", NULL, "x", 1);
+    ask(&r, s.address, "POST", "/localize?model=mine&max_side=8", NULL, picture->data, picture->len);
     check_problem(&r, 400, "\"max_side\" must be a whole number from 32 to 2048; got \"8\"");
 }
 END_TEST
