@@ -102,8 +102,10 @@ static bool refuse_route(gh_exchange *x)
         x->route = NULL;
         status = 404;
     }
-    if (x->route)
+    if (x->route) {
+        x->req.tells_success = x->route->flags & GH_ROUTE_COMPAT;
         return false;
+    }
     if (status == 204) {
         answer_options(x, allow);
     } else if (status == 405) {
@@ -282,14 +284,13 @@ static void drop_job(gh_job *job, gh_status why)
 }
 
 /* Refuses a raw body that is no picture, broken from its start, or over a limit: no worker is needed for
- * that. Routes of other servers write refusals in their own form. */
+ * that. */
 static bool refuse_picture(gh_exchange *x)
 {
     const gh_http_request *req = &x->req;
     gh_image_info info;
     gh_err e = {0};
-    if ((x->route->flags & (GH_ROUTE_TENSORS | GH_ROUTE_COMPAT)) || req->body_len == 0 ||
-        req->body_len > MOST_PROBED ||
+    if ((x->route->flags & GH_ROUTE_TENSORS) || req->body_len == 0 || req->body_len > MOST_PROBED ||
         gh_body_form_of(req->headers[GH_H_CONTENT_TYPE], req->body, req->body_len) != GH_BODY_RAW ||
         gh_image_probe(&info, req->body, req->body_len, &x->app->options.limits, &e) == GH_OK)
         return false;

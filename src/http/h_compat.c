@@ -25,19 +25,6 @@ static gh_status write(gh_buf *out, const gh_result *r, gh_err *e)
     return out->failed ? gh_fail(e, GH_NOMEM, "memory ran out at a reply") : GH_OK;
 }
 
-/* A problem document says "success": false, too. */
-static void answer(const gh_task_spec *spec, gh_app *app, gh_http_request *req, gh_worker *w,
-                   gh_http_reply *reply)
-{
-    gh_task_answer(spec, app, req, w, reply);
-    if (reply->status == 200 || reply->body.len == 0)
-        return;
-    while (reply->body.len > 0 && reply->body.data[reply->body.len - 1] != '}')
-        reply->body.len--;
-    reply->body.len -= reply->body.len > 0;
-    gh_buf_str(&reply->body, ",\"success\":false}\n");
-}
-
 #define PARAMS (GH_P_MIN_CONFIDENCE | GH_P_TIMEOUT)
 
 void gh_h_compat_detection(gh_app *app, gh_http_request *req, gh_worker *w, gh_http_reply *reply)
@@ -48,12 +35,12 @@ void gh_h_compat_detection(gh_app *app, gh_http_request *req, gh_worker *w, gh_h
                                       .model = "objects",
                                       .write = write,
                                       .options = options};
-    answer(&spec, app, req, w, reply);
+    gh_task_answer(&spec, app, req, w, reply);
 }
 
 void gh_h_compat_face(gh_app *app, gh_http_request *req, gh_worker *w, gh_http_reply *reply)
 {
     static const gh_task_spec spec = {
         .task = GH_TASK_LOCALIZE, .params = PARAMS, .merges = true, .write = write, .options = options};
-    answer(&spec, app, req, w, reply);
+    gh_task_answer(&spec, app, req, w, reply);
 }

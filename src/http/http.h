@@ -46,6 +46,7 @@ typedef struct gh_http_request {
     char id[GH_HTTP_MAX_ID + 1]; /* the client's X-Request-ID, or one made here */
     uint64_t received_ns;        /* when the last byte of the body came; the deadline counts from here */
     uint64_t deadline_ns;        /* 0 = none */
+    bool tells_success;          /* a problem says "success": false, as clients of another server read it */
     double queue_ms;             /* what the request waited for a worker */
 } gh_http_request;
 

@@ -161,7 +161,7 @@ static void write_problem(gh_http_reply *r, const gh_http_request *req, int stat
     member(&r->body, "instance", req->path ? req->path : "");
     member(&r->body, "request_id", req->id);
     member(&r->body, "error", detail);
-    gh_buf_str(&r->body, "}\n");
+    gh_buf_str(&r->body, req->tells_success ? ",\"success\":false}\n" : "}\n");
     if (r->body.failed) {
         gh_buf_free(&r->body);
         r->status = 503;

@@ -11,9 +11,9 @@ typedef void (*gh_handler)(gh_app *app, gh_http_request *req, gh_worker *w, gh_h
 enum {
     GH_ROUTE_WORK = 1 << 0,    /* takes a picture: body read, queued, run by a worker */
     GH_ROUTE_OPEN = 1 << 1,    /* answers without a token */
-    GH_ROUTE_COMPAT = 1 << 3,  /* another server's interface: not there with --no-compat */
-    GH_ROUTE_TENSORS = 1 << 4, /* its work is on tensors: the body is no picture */
     GH_ROUTE_QUIET = 1 << 2,   /* asked every few seconds by probes: logged at debug level when it succeeds */
+    GH_ROUTE_COMPAT = 1 << 3,  /* DeepStack's: not there with --no-compat; its problems tell success */
+    GH_ROUTE_TENSORS = 1 << 4, /* its work is on tensors: the body is no picture */
 };
 
 typedef struct gh_route {

@@ -111,6 +111,12 @@ START_TEST(test_deepstack)
     ck_assert_ptr_nonnull(strstr(json_string_value(json_object_get(root, "error")), "JPEG"));
     ck_assert(json_is_false(json_object_get(root, "success")));
     json_decref(root);
+    reply_free(&r);
+    ask(&r, s.address, "POST", "/v1/vision/detection", "Content-Length: 99999999\r\n", NULL, 0);
+    ck_assert_int_eq(r.status, 413);
+    root = reply_json(&r);
+    ck_assert(json_is_false(json_object_get(root, "success")));
+    json_decref(root);
 }
 END_TEST
 
