@@ -363,6 +363,14 @@ const gh_value *gh_net_output(const gh_net *net, size_t i)
     return &net->graph->values[net->graph->outputs[i]];
 }
 
+int gh_net_find_output(const gh_net *net, const char *name)
+{
+    for (size_t i = 0; i < gh_net_outputs(net); i++)
+        if (strcmp(gh_net_output(net, i)->name, name) == 0)
+            return (int)i;
+    return -1;
+}
+
 const gh_graph *gh_net_graph(const gh_net *net)
 {
     return net->graph;

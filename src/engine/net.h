@@ -49,6 +49,8 @@ size_t gh_net_outputs(const gh_net *net);
 /* Name, type and shape (-1 = not fixed) of the i-th input or output; borrowed. */
 const gh_value *gh_net_input(const gh_net *net, size_t i);
 const gh_value *gh_net_output(const gh_net *net, size_t i);
+/* The number of the output of that name, or -1. */
+int gh_net_find_output(const gh_net *net, const char *name);
 const gh_graph *gh_net_graph(const gh_net *net);
 /* Type and shape that output i has for these input shapes, as a plan finds them; no data. */
 GH_MUST_CHECK gh_status gh_net_output_for(gh_tensor *out, gh_net *net, size_t i, const gh_shape *inputs,

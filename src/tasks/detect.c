@@ -25,14 +25,6 @@ bool gh_detect_knows(gh_decoder decoder)
     return detector_of(decoder) != NULL;
 }
 
-static int output_named(const gh_net *net, size_t count, const char *name)
-{
-    for (size_t i = 0; i < count; i++)
-        if (strcmp(gh_net_output(net, i)->name, name) == 0)
-            return (int)i;
-    return -1;
-}
-
 /* The number of an output that is found by its place: the `place`-th, unless a name takes it. */
 static int output_placed(const int roles[GH_DETECT_OUTPUTS], int place, size_t count)
 {
@@ -48,8 +40,8 @@ gh_status gh_detect_roles(int roles[GH_DETECT_OUTPUTS], const gh_manifest *m, co
     size_t all = gh_net_outputs(net), n = all < GH_MAX_TAPS ? all : GH_MAX_TAPS; /* what a result reads */
     bool anchors = decoder == &gh_detector_anchors; /* those are never found by place */
     for (int i = 0; i < GH_DETECT_OUTPUTS; i++) {
-        roles[i] = m->boxes.names[i] ? output_named(net, n, m->boxes.names[i]) : -1;
-        if (m->boxes.names[i] && roles[i] < 0)
+        roles[i] = m->boxes.names[i] ? gh_net_find_output(net, m->boxes.names[i]) : -1;
+        if (m->boxes.names[i] && (roles[i] < 0 || (size_t)roles[i] >= n))
             return gh_fail(e, GH_FORMAT, "the network has no output '%.60s'", m->boxes.names[i]);
     }
     for (int i = 0; i < GH_DETECT_OUTPUTS - anchors; i++)

@@ -20,18 +20,17 @@ static gh_status check_manifest(const gh_manifest *m, gh_err *e)
 
 static gh_status check_network(gh_net *net, const gh_manifest *m, gh_err *e)
 {
-    gh_shape shape;
-    gh_dtype type;
+    gh_tensor out = {0};
     size_t count = 0;
     char text[80];
-    GH_TRY(gh_model_output(&shape, &type, net, m->input.width, m->input.height, e));
-    if (type != GH_F32 || shape.rank < 1 || !gh_shape_count(&count, &shape) || count < 1 ||
-        (int64_t)count != shape.dims[shape.rank - 1])
+    GH_TRY(gh_model_output(&out, net, 0, m->input.width, m->input.height, e));
+    if (out.type != GH_F32 || out.shape.rank < 1 || !gh_shape_count(&count, &out.shape) || count < 1 ||
+        (int64_t)count != out.shape.dims[out.shape.rank - 1])
         return gh_fail(e, GH_FORMAT,
                        "model '%s': the network's output '%.60s' is %s %s; of task embed it is a float32 "
                        "vector a picture",
-                       m->name, gh_net_output(net, 0)->name, gh_dtype_name(type),
-                       gh_shape_text(&shape, text, sizeof text));
+                       m->name, gh_net_output(net, 0)->name, gh_dtype_name(out.type),
+                       gh_shape_text(&out.shape, text, sizeof text));
     return GH_OK;
 }
 

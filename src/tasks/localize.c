@@ -3,6 +3,7 @@
 #include "tasks/detect.h"
 #include "tasks/jsontext.h"
 #include "tasks/kind.h"
+#include "tasks/model_parts.h"
 
 #include <stdio.h>
 
@@ -31,11 +32,10 @@ static gh_status check_network(gh_net *net, const gh_manifest *m, gh_err *e)
     gh_tensor tensors[GH_DETECT_OUTPUTS];
     const gh_tensor *outputs[GH_DETECT_OUTPUTS] = {NULL};
     int roles[GH_DETECT_OUTPUTS];
-    const gh_shape input = gh_shape_of(4, (int64_t[]){1, 3, m->input.height, m->input.width});
     gh_status status = gh_detect_roles(roles, m, net, e);
     for (int i = 0; i < GH_DETECT_OUTPUTS && status == GH_OK; i++)
         if (roles[i] >= 0) {
-            status = gh_net_output_for(&tensors[i], net, (size_t)roles[i], &input, e);
+            status = gh_model_output(&tensors[i], net, (size_t)roles[i], m->input.width, m->input.height, e);
             outputs[i] = &tensors[i];
         }
     if (status == GH_OK)

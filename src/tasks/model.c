@@ -84,17 +84,13 @@ static gh_status check_input(const gh_net *net, const gh_manifest *m, gh_err *e)
     return GH_OK;
 }
 
-gh_status gh_model_output(gh_shape *shape, gh_dtype *type, gh_net *net, int width, int height, gh_err *e)
+gh_status gh_model_output(gh_tensor *out, gh_net *net, size_t at, int width, int height, gh_err *e)
 {
     const gh_shape input = gh_shape_of(4, (int64_t[]){1, 3, height, width});
-    gh_tensor out = {0};
     if (gh_net_inputs(net) != 1) /* the plan would read a shape for each */
         return gh_fail(e, GH_UNSUPPORTED, "the network has %zu inputs; one picture is what a model gets",
                        gh_net_inputs(net));
-    GH_TRY(gh_net_output_for(&out, net, 0, &input, e));
-    *shape = out.shape;
-    *type = out.type;
-    return GH_OK;
+    return gh_net_output_for(out, net, at, &input, e);
 }
 
 gh_status gh_model_check_distance(gh_net *net, const gh_manifest *m, const gh_shape *input, gh_err *e)
@@ -217,24 +213,20 @@ gh_status gh_model_selftest(gh_model *model, gh_err *e)
 
 int gh_model_features(const gh_model *m)
 {
-    const char *name = m->manifest ? m->manifest->features : NULL;
     if (m->body)
         return (int)m->tap;
     if (!m->net)
         return -1;
     if (m->manifest->task == GH_TASK_EMBED)
         return 0;
-    for (size_t i = 0; name && i < gh_net_outputs(m->net) && i < GH_MAX_TAPS; i++)
-        if (strcmp(gh_net_output(m->net, i)->name, name) == 0)
-            return (int)i;
-    return -1;
+    int at = m->manifest->features ? gh_net_find_output(m->net, m->manifest->features) : -1;
+    return at < GH_MAX_TAPS ? at : -1;
 }
 
 /* The features are a float32 vector for each picture. */
 static gh_status check_features(const gh_model *m, gh_err *e)
 {
     const gh_manifest_input *in = &m->manifest->input;
-    const gh_shape picture = gh_shape_of(4, (int64_t[]){1, 3, in->height, in->width});
     gh_tensor t = {0};
     char text[80];
     size_t count = 0;
@@ -244,7 +236,7 @@ static gh_status check_features(const gh_model *m, gh_err *e)
     if (at < 0)
         return gh_fail(e, GH_LIMIT, "model '%s': the network has more than %d outputs and cuts", m->name,
                        GH_MAX_TAPS);
-    GH_TRY(gh_net_output_for(&t, m->net, (size_t)at, &picture, e));
+    GH_TRY(gh_model_output(&t, m->net, (size_t)at, in->width, in->height, e));
     if (t.type == GH_F32 && t.shape.rank == 2 && gh_shape_count(&count, &t.shape) && count > 0 &&
         t.shape.dims[0] == 1)
         return GH_OK;

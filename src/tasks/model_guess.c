@@ -34,20 +34,19 @@ static gh_status text_of(gh_buf *text, const char *path, gh_net *net, gh_err *e)
 {
     char name[65], text_of_shape[80];
     const gh_shape *in = &gh_net_input(net, 0)->shape;
-    gh_shape out;
-    gh_dtype type;
+    gh_tensor out = {0};
     if (in->rank != 4 || in->dims[2] < 1 || in->dims[3] < 1 || in->dims[2] > GH_MAX_SIDE ||
         in->dims[3] > GH_MAX_SIDE)
         return gh_fail(
             e, GH_UNSUPPORTED,
             "%.200s takes a %s input; without a model.json it has to fix the size, at most %d a side", path,
             gh_shape_text(in, text_of_shape, sizeof text_of_shape), GH_MAX_SIDE);
-    GH_TRY(gh_model_output(&out, &type, net, (int)in->dims[3], (int)in->dims[2], e));
-    int64_t classes = out.rank >= 2 ? out.dims[1] : -1;
+    GH_TRY(gh_model_output(&out, net, 0, (int)in->dims[3], (int)in->dims[2], e));
+    int64_t classes = out.shape.rank >= 2 ? out.shape.dims[1] : -1;
     if (classes < 1 || classes > GH_MAX_LABELS)
         return gh_fail(e, GH_UNSUPPORTED,
                        "%.200s gives a %s output; without a model.json it has to be 1 x classes", path,
-                       gh_shape_text(&out, text_of_shape, sizeof text_of_shape));
+                       gh_shape_text(&out.shape, text_of_shape, sizeof text_of_shape));
     name_from(name, path);
     gh_buf_printf(
         text,

@@ -74,13 +74,12 @@ static gh_status find_tap(size_t *tap, const gh_model *body, const gh_manifest *
     if (gh_net_outputs(body->net) > GH_MAX_TAPS)
         return gh_fail(e, GH_LIMIT, "model '%s': its body has more than %d outputs and cuts", m->name,
                        GH_MAX_TAPS);
-    for (size_t i = 0; i < gh_net_outputs(body->net); i++)
-        if (strcmp(gh_net_output(body->net, i)->name, m->cut) == 0) {
-            *tap = i;
-            return GH_OK;
-        }
-    return gh_fail(e, GH_NOTFOUND, "model '%s': its body '%s' has no value '%.60s'", m->name, body->name,
-                   m->cut);
+    int at = gh_net_find_output(body->net, m->cut);
+    if (at < 0)
+        return gh_fail(e, GH_NOTFOUND, "model '%s': its body '%s' has no value '%.60s'", m->name, body->name,
+                       m->cut);
+    *tap = (size_t)at;
+    return GH_OK;
 }
 
 /* Scores for the features of one picture: as many as there are labels. */
@@ -106,11 +105,10 @@ static gh_status check_net(gh_net *net, const gh_manifest *m, gh_err *e)
 static gh_status check_tap(const gh_model *head, const gh_model *body, gh_err *e)
 {
     const gh_manifest_input *in = &body->manifest->input;
-    const gh_shape picture = gh_shape_of(4, (int64_t[]){1, 3, in->height, in->width});
     int64_t width = gh_net_input(head->net, 0)->shape.dims[1];
     gh_tensor t = {0};
     char text[80];
-    GH_TRY(gh_net_output_for(&t, body->net, head->tap, &picture, e));
+    GH_TRY(gh_model_output(&t, body->net, head->tap, in->width, in->height, e));
     if (t.type != GH_F32 || t.shape.rank != 2 || t.shape.dims[0] != 1 || t.shape.dims[1] != width)
         return gh_fail(e, GH_FORMAT, "model '%s' takes %lld features; its body '%s' gives %s %s at '%.60s'",
                        head->name, (long long)width, body->name, gh_dtype_name(t.type),

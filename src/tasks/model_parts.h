@@ -1,12 +1,13 @@
-/* Parts of opening a model that have files of their own; only model*.c and registry.c include this. */
+/* Parts of opening a model that have files of their own; only model*.c, registry.c and the checks of the
+ * tasks include this. */
 #ifndef GH_TASKS_MODEL_PARTS_H
 #define GH_TASKS_MODEL_PARTS_H
 
 #include "tasks/registry.h"
 
-/* Shape and type of the network's first output for a picture of width * height: what a plan says, whatever
+/* Shape and type of output `at` of the network for a picture of width * height: what a plan says, whatever
  * the file declares. */
-GH_MUST_CHECK gh_status gh_model_output(gh_shape *shape, gh_dtype *type, gh_net *net, int width, int height,
+GH_MUST_CHECK gh_status gh_model_output(gh_tensor *out, gh_net *net, size_t at, int width, int height,
                                         gh_err *e);
 /* The reject rule reads a second output: one number a picture, for an input of this shape. */
 GH_MUST_CHECK gh_status gh_model_check_distance(gh_net *net, const gh_manifest *m, const gh_shape *input,

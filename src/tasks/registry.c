@@ -82,14 +82,6 @@ static gh_model *old_model(const loading *l, const char *name)
     return NULL;
 }
 
-static bool has_output(const gh_model *m, const char *name)
-{
-    for (size_t i = 0; i < gh_net_outputs(m->net); i++)
-        if (strcmp(gh_net_output(m->net, i)->name, name) == 0)
-            return true;
-    return false;
-}
-
 static bool stands_on(const loading *l, size_t head, size_t at)
 {
     const char *body = l->body[head];
@@ -170,7 +162,7 @@ static gh_model *unchanged(const loading *l, size_t at, const gh_model *body, co
         bool same = m->state == GH_MODEL_READY && m->stamp.high == stamp.high && m->stamp.low == stamp.low &&
                     m->body == body;
         for (size_t k = 0; same && k < ntaps; k++)
-            same = has_output(m, taps[k]);
+            same = gh_net_find_output(m->net, taps[k]) >= 0;
         if (same && same_parts(l, m))
             return m;
     }

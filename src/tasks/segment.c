@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "tasks/jsontext.h"
 #include "tasks/kind.h"
+#include "tasks/model_parts.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -61,17 +62,10 @@ static gh_status check_manifest(const gh_manifest *m, gh_err *e)
 /* Which of the network's outputs is the mask: the one that the manifest calls "scores", else the first. */
 static gh_status find_output(size_t *out, const gh_net *net, const gh_manifest *m, gh_err *e)
 {
-    size_t n = gh_net_outputs(net), i = 0;
-    if (!m->boxes.names[1]) {
-        *out = 0;
-        return GH_OK;
-    }
-    n = n < GH_MAX_TAPS ? n : GH_MAX_TAPS;
-    while (i < n && strcmp(gh_net_output(net, i)->name, m->boxes.names[1]) != 0)
-        i++;
-    if (i == n)
+    int at = m->boxes.names[1] ? gh_net_find_output(net, m->boxes.names[1]) : 0;
+    if (at < 0 || at >= GH_MAX_TAPS)
         return gh_fail(e, GH_FORMAT, "the network has no output '%.60s'", m->boxes.names[1]);
-    *out = i;
+    *out = (size_t)at;
     return GH_OK;
 }
 
@@ -79,10 +73,9 @@ static gh_status check_network(gh_net *net, const gh_manifest *m, gh_err *e)
 {
     gh_tensor values;
     size_t at = 0;
-    const gh_shape input = gh_shape_of(4, (int64_t[]){1, 3, m->input.height, m->input.width});
     gh_status status = find_output(&at, net, m, e);
     if (status == GH_OK)
-        status = gh_net_output_for(&values, net, at, &input, e);
+        status = gh_model_output(&values, net, at, m->input.width, m->input.height, e);
     if (status == GH_OK)
         status = gh_segment_check(&values, m, e);
     return status == GH_OK ? GH_OK : gh_err_prefix(e, status, "model '%s'", m->name);
