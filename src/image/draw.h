@@ -25,10 +25,8 @@ void gh_draw_disc(gh_image *image, double x, double y, double radius, gh_colour 
 void gh_draw_text(gh_image *image, double x, double y, const char *text, double size, gh_colour colour);
 /* Width of the text in pixels: where the next text would begin. */
 double gh_text_width(const char *text, double size);
-/* What the font takes above and below the baseline, in shares of the size; accents on capitals reach higher.
- */
-#define GH_TEXT_CAP     0.75
-#define GH_TEXT_DESCENT 0.25
+/* What a capital takes above the baseline, in shares of the size; accents reach higher. */
+#define GH_TEXT_CAP 0.75
 
 /* A pleasant colour for each number, neighbours far apart, all bright enough for dark text. */
 gh_colour gh_colour_of(unsigned number);

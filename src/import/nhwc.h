@@ -144,8 +144,9 @@ const gh_nhwc_value *gh_nhwc_pad(gh_nhwc *b, const gh_nhwc_value *x, const int64
 const gh_nhwc_value *gh_nhwc_mirror_pad(gh_nhwc *b, const gh_nhwc_value *x, const int64_t *pads, size_t rank,
                                         bool symmetric);
 typedef struct gh_nhwc_resize_args {
-    int64_t height, width;
-    bool linear; /* else the nearest */
+    const int64_t *size; /* height, width */
+    size_t count;        /* how many the file says; other than 2 is refused */
+    bool linear;         /* else the nearest */
     bool half_pixel, align_corners;
 } gh_nhwc_resize_args;
 const gh_nhwc_value *gh_nhwc_resize(gh_nhwc *b, const gh_nhwc_value *x, const gh_nhwc_resize_args *args);

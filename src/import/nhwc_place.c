@@ -292,12 +292,15 @@ const gh_nhwc_value *gh_nhwc_resize(gh_nhwc *b, const gh_nhwc_value *x, const gh
         return NULL;
     if (x->shape.rank != 4 || x->shape.dims[1] < 1 || x->shape.dims[2] < 1)
         return gh_nhwc_fail(b, GH_FORMAT, "its input is not a picture of 4 dimensions");
-    if (a->height < 1 || a->width < 1 || a->height > GH_MAX_WINDOW || a->width > GH_MAX_WINDOW)
+    if (a->count != 2)
+        return gh_nhwc_fail(b, GH_FORMAT, "its size has %zu numbers; 2 are needed", a->count);
+    const int64_t height = a->size[0], width = a->size[1];
+    if (height < 1 || width < 1 || height > GH_MAX_WINDOW || width > GH_MAX_WINDOW)
         return gh_nhwc_fail(b, GH_FORMAT, "a size of %lldx%lld; 1 to %d pixels are accepted",
-                            (long long)a->width, (long long)a->height, GH_MAX_WINDOW);
-    if (a->height == x->shape.dims[1] && a->width == x->shape.dims[2])
+                            (long long)width, (long long)height, GH_MAX_WINDOW);
+    if (height == x->shape.dims[1] && width == x->shape.dims[2])
         return x;
-    float factors[4] = {1, 1, factor_of(a->height, x->shape.dims[1]), factor_of(a->width, x->shape.dims[2])};
+    float factors[4] = {1, 1, factor_of(height, x->shape.dims[1]), factor_of(width, x->shape.dims[2])};
     uint32_t scales = gh_nhwc_emit_floats(b, "scales", gh_shape_of(1, (int64_t[]){4}), factors, true);
     uint32_t in[3] = {gh_nhwc_image(b, x), GH_NONE, scales};
     uint32_t out = gh_nhwc_emit(b, "Resize", in, 3);

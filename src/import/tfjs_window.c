@@ -179,12 +179,8 @@ static void resize(gh_tfjs_import *im, const gh_tfjs_node *n, bool linear)
     size_t count = 0;
     if (!gh_tfjs_get_ints(im, n, 1, size, &count, 2))
         return;
-    if (count != 2) {
-        gh_nhwc_fail(&im->b, GH_FORMAT, "its size has %zu numbers; 2 are needed", count);
-        return;
-    }
-    gh_nhwc_resize_args args = {.height = size[0],
-                                .width = size[1],
+    gh_nhwc_resize_args args = {.size = size,
+                                .count = count,
                                 .linear = linear,
                                 .align_corners = gh_tfjs_bool(n, "align_corners", false),
                                 .half_pixel = gh_tfjs_bool(n, "half_pixel_centers", false)};

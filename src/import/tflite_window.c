@@ -128,12 +128,8 @@ static void resize(gh_tfl_import *im, const gh_tfl_op *op, bool linear, unsigned
     size_t count = 0;
     if (!gh_tfl_get_ints(im, op, 1, size, &count, 2))
         return;
-    if (count != 2) {
-        gh_nhwc_fail(&im->b, GH_FORMAT, "its size has %zu numbers; 2 are needed", count);
-        return;
-    }
-    gh_nhwc_resize_args args = {.height = size[0],
-                                .width = size[1],
+    gh_nhwc_resize_args args = {.size = size,
+                                .count = count,
                                 .linear = linear,
                                 .align_corners = gh_fb_int(&op->options, field, 1, 0) != 0,
                                 .half_pixel = gh_fb_int(&op->options, field + 1, 1, 0) != 0};

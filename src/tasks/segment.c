@@ -28,7 +28,8 @@ const char *gh_segment_label(const gh_manifest *m, int class)
     return (size_t) class < m->nlabels ? m->labels[class] : "?";
 }
 
-void gh_segment_colour(uint8_t rgb[3], const gh_manifest *m, int class)
+/* The manifest's colour, else black for class 0 and a hue for each of the others. */
+static void colour_of(uint8_t rgb[3], const gh_manifest *m, int class)
 {
     /* Sixteen colours that differ in hue and brightness, the first few the most; used again beyond. */
     static const uint8_t hues[16][3] = {{46, 204, 113}, {231, 76, 60},   {52, 120, 246}, {241, 196, 15},
@@ -169,7 +170,7 @@ static gh_status finish(gh_result *r, const gh_image *image, const gh_run_option
     if (o->output == GH_MASK_NONE && !o->regions && !o->rle)
         return GH_OK;
     for (int i = 0; i < m->classes; i++)
-        gh_segment_colour(palette[i], r->model->manifest, i);
+        colour_of(palette[i], r->model->manifest, i);
     if (o->regions || o->rle)
         GH_TRY(gh_regions_new(&r->regions, r->width, m->classes, most_regions(o, m->classes), e));
     if (o->rle)

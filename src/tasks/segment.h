@@ -6,8 +6,6 @@
 
 /* Name of a class; a mask of one channel and one label has the background beside it. */
 const char *gh_segment_label(const gh_manifest *m, int class);
-/* Its colour: the manifest's, else black for class 0 and a hue for each of the others. */
-void gh_segment_colour(uint8_t rgb[3], const gh_manifest *m, int class);
 /* Number of classes of a model of this task, the background included. */
 int gh_segment_classes(const gh_manifest *m);
 
