@@ -26,14 +26,14 @@ GH_MUST_CHECK gh_status gh_raw_run(gh_raw_result *out, gh_worker *w, gh_model *m
                                    size_t max_bytes, gh_err *e);
 void gh_raw_free(gh_raw_result *r);
 
-/* One element as a number; of 64-bit integers the nearest double. */
+/* Whether elements of the type can be given and taken at all; and whether they are integers or bool. */
+bool gh_raw_type(gh_dtype type);
+bool gh_raw_is_integer(gh_dtype type);
+/* One element as a number, of 64-bit integers the nearest double; and one of an integer type exactly. */
 double gh_raw_number(const gh_tensor *t, size_t i);
+int64_t gh_raw_integer(const gh_tensor *t, size_t i);
 /* Stores it when it fits the type: integers exactly and in range, bool 0 or 1; false otherwise. */
 bool gh_raw_store(gh_tensor *t, size_t i, double v);
 bool gh_raw_store_integer(gh_tensor *t, size_t i, int64_t v);
-bool gh_raw_is_integer(gh_dtype type);
-int64_t gh_raw_integer(const gh_tensor *t, size_t i);
-/* The largest rank of a tensor, and whether elements of the type can be given and taken at all. */
-bool gh_raw_type(gh_dtype type);
 
 #endif

@@ -77,21 +77,45 @@ async function fillMask(reply, mine) {
   if (mine !== turn) return;
   $("maskbar").hidden = false;
   $("mask").hidden = $("cut").checked;
-  if (!camera.running) await cutOut(mine);
+  forgetFile();
+  if (!camera.running && $("cut").checked) await showCutOut(mine);
 }
 
-// The cut-out takes the picture's place; the download is what is seen.
-async function cutOut(mine = turn) {
-  const cut = $("cut").checked && task() === "segment";
-  const blob = await (await post(picture, cut ? { output: "cutout" } : {}, { Accept: "image/png" })).blob();
-  if (mine !== turn) return;
+function forgetFile() {
   URL.revokeObjectURL(maskURL);
+  maskURL = "";
+  $("download").dataset.file = $("cut").checked ? "cutout.png" : "mask.png";
+}
+
+// The PNG of what is seen, as the server gives it: asked for when it is wanted, since it costs another run.
+async function fetchFile(mine = turn) {
+  const blob = await (await post(picture, $("cut").checked ? { output: "cutout" } : {}, { Accept: "image/png" })).blob();
+  if (mine !== turn) return false;
+  forgetFile();
   maskURL = URL.createObjectURL(blob);
-  $("download").href = maskURL;
-  $("download").download = cut ? "cutout.png" : "mask.png";
-  $("picture").src = cut ? maskURL : pictureURL;
-  $("view").classList.toggle("checks", cut);
-  $("mask").hidden = cut;
+  return true;
+}
+
+// The cut-out takes the picture's place.
+async function showCutOut(mine = turn) {
+  if (!(await fetchFile(mine))) return;
+  $("picture").src = maskURL;
+  $("view").classList.add("checks");
+  $("mask").hidden = true;
+}
+
+function showMask() {
+  $("picture").src = pictureURL;
+  $("view").classList.remove("checks");
+  $("mask").hidden = false;
+}
+
+async function save() {
+  if (!maskURL && !(await fetchFile())) return;
+  const link = document.createElement("a");
+  link.href = maskURL;
+  link.download = $("download").dataset.file;
+  link.click();
 }
 
 // Sends the blob and shows the answer; true unless it failed.
@@ -198,7 +222,12 @@ $("file").addEventListener("change", () => { use($("file").files[0], $("file").f
 $("camera").addEventListener("click", toggleCamera);
 $("opacity").addEventListener("input", () => { $("mask").style.opacity = $("opacity").value / 100; });
 $("mask").style.opacity = $("opacity").value / 100;
-$("cut").addEventListener("change", () => cutOut().catch(e => show(e.message)));
+$("cut").addEventListener("change", () => {
+  forgetFile();
+  if ($("cut").checked) showCutOut().catch(e => show(e.message));
+  else showMask();
+});
+$("download").addEventListener("click", () => save().catch(e => show(e.message)));
 $("drop").addEventListener("click", () => $("file").click());
 $("drop").addEventListener("keydown", e => { if (e.key === "Enter" || e.key === " ") { e.preventDefault(); $("file").click(); } });
 document.addEventListener("dragover", e => { e.preventDefault(); $("drop").classList.add("over"); });

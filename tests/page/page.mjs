@@ -84,7 +84,7 @@ async function boxes(page, address) {
 async function masks(page, address) {
   const file = join(photos, "astronaut.png"), reply = await ask(address, "segment", file);
   await choose(page, "segment", file);
-  await page.waitForFunction(() => document.getElementById("download").href);
+  await page.locator("#maskbar").waitFor();
   const painted = await page.evaluate(() => {
     const c = document.getElementById("mask"), d = c.getContext("2d").getImageData(0, 0, c.width, c.height).data;
     let n = 0;
@@ -93,10 +93,16 @@ async function masks(page, address) {
   });
   assert.deepEqual(painted, { n: reply.labels.reduce((sum, l) => sum + l.pixels, 0), width: reply.width, height: reply.height });
   await page.screenshot({ path: join(out, "segment.png"), fullPage: true });
+  const saved = page.waitForEvent("download");
+  await page.click("#download");
+  assert.equal((await saved).suggestedFilename(), "mask.png");
+  const plain = readFileSync(await (await saved).path());
+  assert.equal(plain[25], 3, "a mask is indexed");
   await page.check("#cut");
-  await page.waitForFunction(() => document.getElementById("download").download === "cutout.png");
+  await page.waitForFunction(() => document.getElementById("view").classList.contains("checks"));
   const download = page.waitForEvent("download");
   await page.click("#download");
+  assert.equal((await download).suggestedFilename(), "cutout.png");
   const cut = readFileSync(await (await download).path());
   assert.equal(cut.subarray(1, 4).toString(), "PNG");
   assert.equal(cut[25], 6, "a cut-out is RGBA");
