@@ -177,6 +177,14 @@ void ask(reply *r, const char *address, const char *method, const char *target, 
     close(fd);
 }
 
+json_t *ask_json(reply *r, const char *address, const char *target, const void *data, size_t len)
+{
+    reply_free(r);
+    ask(r, address, "POST", target, NULL, data, len);
+    ck_assert_msg(r->status == 200, "%d: %s", r->status, (const char *)r->body.data);
+    return reply_json(r);
+}
+
 int get_status(const char *address, const char *target)
 {
     reply r = {0};

@@ -33,6 +33,9 @@ json_t *reply_json(const reply *r);
 /* One request on a connection of its own. `headers` are whole lines with \r\n, or NULL. */
 void ask(reply *r, const char *address, const char *method, const char *target, const char *headers,
          const void *body, size_t len);
+/* POSTs a picture, frees the reply that `r` held before, and fails the test unless the answer is 200; gives
+ * its JSON, which is the caller's. */
+json_t *ask_json(reply *r, const char *address, const char *target, const void *data, size_t len);
 /* GET on a connection of its own; gives the status. */
 int get_status(const char *address, const char *target);
 /* The value of a line of /metrics, or 0 when it is not there. */

@@ -39,6 +39,8 @@ void server_log(gh_buf *out, const server *s);
 int run_binary(gh_buf *out, gh_buf *err, const char *const *args);
 #define ARGS(...) ((const char *const[]){__VA_ARGS__, NULL})
 
+/* Removes a folder with all that is in it. */
+void remove_folder(const char *folder);
 /* Makes a model of the project, by a link, one of `folder`; fails the test when it was not fetched. */
 void link_model(const char *name, const char *folder);
 

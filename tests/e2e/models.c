@@ -163,3 +163,10 @@ void link_model(const char *name, const char *folder)
     ck_assert_int_eq(symlink(real, to), 0);
     free(real);
 }
+
+void remove_folder(const char *folder)
+{
+    char command[256];
+    snprintf(command, sizeof command, "rm -rf -- '%s'", folder);
+    ck_assert_int_eq(system(command), 0);
+}

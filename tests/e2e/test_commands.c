@@ -24,12 +24,10 @@ static void start(void)
 
 static void done(void)
 {
-    char command[128];
     reply_free(&r);
     gh_buf_free(&out);
     gh_buf_free(&err);
-    snprintf(command, sizeof command, "rm -rf -- '%s'", dir);
-    ck_assert_int_eq(system(command), 0);
+    remove_folder(dir);
 }
 
 /* Runs the command and checks its exit code and that its standard error holds `text`. */

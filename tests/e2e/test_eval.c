@@ -112,11 +112,9 @@ static void start(void)
 
 static void done(void)
 {
-    char command[96];
     gh_buf_free(&out);
     gh_buf_free(&err);
-    snprintf(command, sizeof command, "rm -rf -- '%s'", dir);
-    ck_assert_int_eq(system(command), 0);
+    remove_folder(dir);
 }
 
 /* Two pictures in two parts: one found a column too wide, one all right where it is labelled. */

@@ -22,10 +22,8 @@ static void up(void)
 
 static void down(void)
 {
-    char command[96];
     ck_assert_int_eq(server_stop(&s), 0);
-    snprintf(command, sizeof command, "rm -rf %s", dir);
-    ck_assert_int_eq(system(command), 0);
+    remove_folder(dir);
 }
 
 static void done(void)

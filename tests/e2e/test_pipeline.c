@@ -63,11 +63,9 @@ static void setup(void)
 
 static void teardown(void)
 {
-    char command[96];
     ck_assert_int_eq(server_stop(&s), 0);
     reply_free(&r);
-    snprintf(command, sizeof command, "rm -rf %s", dir);
-    ck_assert_int_eq(system(command), 0);
+    remove_folder(dir);
 }
 
 /* The reply's JSON; the caller's. */
@@ -75,10 +73,7 @@ static json_t *localize(const char *query, const void *data, size_t len)
 {
     char target[160];
     snprintf(target, sizeof target, "/localize?%s", query);
-    reply_free(&r);
-    ask(&r, s.address, "POST", target, NULL, data, len);
-    ck_assert_msg(r.status == 200, "%d: %s", r.status, (const char *)r.body.data);
-    return reply_json(&r);
+    return ask_json(&r, s.address, target, data, len);
 }
 
 static json_t *localize_photo(const char *query, const char *name)

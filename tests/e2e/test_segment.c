@@ -22,22 +22,16 @@ static char dir[64];
 /* A folder with the model alone. */
 static void up(void)
 {
-    char to[128], *real = realpath("models/" MODEL, NULL);
     strcpy(dir, "/tmp/gharial-segment-XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(dir));
-    snprintf(to, sizeof to, "%s/" MODEL, dir);
-    ck_assert_msg(real && access("models/" MODEL "/model.onnx", R_OK) == 0 && symlink(real, to) == 0,
-                  MODEL " is missing; `make models` fetches it");
-    free(real);
+    link_model(MODEL, dir);
     server_start(&s, ARGS("--models", dir));
 }
 
 static void down(void)
 {
-    char command[80];
     ck_assert_int_eq(server_stop(&s), 0);
-    snprintf(command, sizeof command, "rm -rf '%s'", dir);
-    ck_assert_int_eq(system(command), 0);
+    remove_folder(dir);
 }
 
 static void done(void)

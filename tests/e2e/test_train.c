@@ -35,10 +35,8 @@ static void setup(void)
 
 static void teardown(void)
 {
-    char command[96];
     reply_free(&r);
-    snprintf(command, sizeof command, "rm -rf %s", dir);
-    ck_assert_int_eq(system(command), 0);
+    remove_folder(dir);
 }
 
 static void must_train(const char *out, const char *option)
