@@ -253,6 +253,7 @@ START_TEST(test_shards)
         ck_assert_int_eq(run(LINES("--json", "--shard", shard, in)), 0);
         gh_buf_str(&all, (char *)out.data);
     }
+    gh_buf_add(&all, "", 1);
     for (const char *c = (char *)all.data; *c; c++)
         lines += *c == '\n';
     ck_assert_uint_eq(lines, 3);
