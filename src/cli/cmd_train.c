@@ -1,80 +1,17 @@
-/* gharial train: a new head on a frozen body, from labelled pictures to a model folder. */
-#include "base/mem.h"
-#include "cli/cli.h"
-#include "train/cache.h"
-#include "train/fit.h"
+/* gharial train [TASK]: the table of tasks. Without a task it is classify. */
+#include "cli/cmd_train.h"
 
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
-typedef struct values {
-    const char *data, *split, *body, *cut, *out, *head, *cache, *augment, *balance;
-    gh_opt_list models;
-    int64_t folds, seed, threads, cache_size, hidden, trees, neighbours, epochs;
-    double l2;
-    bool strict, head_only, no_reject, no_cache, no_report, quiet, json;
-} values;
-
-static const gh_option options[] = {
-    {"data", GH_OPT_STRING, offsetof(values, data), "DIR", "folder, .tsv or .csv with labelled pictures", 0,
-     0},
-    {"split", GH_OPT_STRING, offsetof(values, split), "NAME",
-     "learn from this part alone: train, val or test (all)", 0, 0},
-    {"out", GH_OPT_STRING, offsetof(values, out), "DIR",
-     "model folder to write; its last part is the model's name", 0, 0},
-    {"body", GH_OPT_STRING, offsetof(values, body), "NAME",
-     "pretrained model: name, folder or .onnx file (the default model)", 0, 0},
-    {"models", GH_OPT_LIST, offsetof(values, models), "DIR", "where names are looked up (models)", 0, 0},
-    {"cut", GH_OPT_STRING, offsetof(values, cut), "NAME",
-     "where the body ends (the input of its last dense layer)", 0, 0},
-    {"head", GH_OPT_STRING, offsetof(values, head), "NAME",
-     "softmax, mlp, forest, knn, or auto: the best of them (auto)", 0, 0},
-    {"augment", GH_OPT_STRING, offsetof(values, augment), "LIST",
-     "more views of a picture: flip,crop,colour (none)", 0, 0},
-    {"balance", GH_OPT_STRING, offsetof(values, balance), "HOW",
-     "rare classes count more: none, sqrt or weights (none)", 0, 0},
-    {"folds", GH_OPT_INT, offsetof(values, folds), "N", "of the cross-validation (5)", 2, 100},
-    {"seed", GH_OPT_INT, offsetof(values, seed), "N", "the same seed gives the same model (1)", 0, 0},
-    {"l2", GH_OPT_REAL, offsetof(values, l2), "X", "softmax: penalty (chosen by cross-validation)", 0, 1e9},
-    {"hidden", GH_OPT_INT, offsetof(values, hidden), "N", "mlp: hidden units", 1, 65536},
-    {"trees", GH_OPT_INT, offsetof(values, trees), "N", "forest: trees", 1, 10000},
-    {"neighbours", GH_OPT_INT, offsetof(values, neighbours), "N", "knn: neighbours (class prototypes)", 1,
-     1000},
-    {"epochs", GH_OPT_INT, offsetof(values, epochs), "N", "mlp: most epochs", 1, 100000},
-    {"head-only", GH_OPT_FLAG, offsetof(values, head_only),
-     .help = "write the head alone; a server joins it to its body"},
-    {"no-reject", GH_OPT_FLAG, offsetof(values, no_reject),
-     .help = "no rule for pictures of none of the classes: always the best label"},
-    {"cache", GH_OPT_STRING, offsetof(values, cache), "DIR", "where features are kept (~/.cache/gharial)", 0,
-     0},
-    {"cache-size", GH_OPT_BYTES, offsetof(values, cache_size), "BYTES", "most that the cache may take (2G)",
-     1, 0x1p50},
-    {"no-cache", GH_OPT_FLAG, offsetof(values, no_cache), .help = "keep no features"},
-    {"no-report", GH_OPT_FLAG, offsetof(values, no_report), .help = "write no report.html and report.json"},
-    {"strict", GH_OPT_FLAG, offsetof(values, strict), .help = "a picture that cannot be used ends the run"},
-    {"threads", GH_OPT_INT, offsetof(values, threads), "N", "(all cores)", 1, 1024},
-    {"quiet", GH_OPT_FLAG, offsetof(values, quiet), .help = "no progress"},
-    {"json", GH_OPT_FLAG, offsetof(values, json), .help = "the result as one JSON object"},
-    {0},
+static const struct {
+    const char *name;
+    int (*run)(int argc, char **argv);
+} tasks[] = {
+    {"classify", gh_cmd_train_classify},
 };
 
-static const gh_usage usage = {
-    .command = "train",
-    .args = "",
-    .about =
-        "Cuts the head off a pretrained network, keeps its body frozen, and trains a new head for your own\n"
-        "classes. Layouts: DIR/<class>/*.jpg; DIR/{train,val,test}/<class>/*.jpg; a .csv of path, label[, "
-        "split]\n"
-        "[, group], or of path and a column of votes for each class.",
-    .example = "gharial train --data photos/ --out models/mine",
-    .options = options,
-    .min_args = 0,
-    .max_args = 0,
-    .quiet = true,
-};
-
-/* Set by Ctrl-C; looked at between pictures and between steps of a fit. */
 static volatile bool stop;
 
 static void on_signal(int signal)
@@ -83,102 +20,46 @@ static void on_signal(int signal)
     stop = true;
 }
 
-static gh_status balance_of(gh_balance *out, const char *text, gh_err *e)
+volatile const bool *gh_train_stop(void)
 {
-    static const char *const names[] = {"none", "sqrt", "weights"};
-    for (size_t i = 0; i < GH_COUNT(names); i++)
-        if (strcmp(text, names[i]) == 0) {
-            *out = (gh_balance)i;
-            return GH_OK;
-        }
-    return gh_fail(e, GH_ARG, "--balance is '%.40s'; none, sqrt and weights are known", text);
+    struct sigaction action = {.sa_handler = on_signal};
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    return &stop;
 }
 
-static int print_summary(const values *v, const gh_train_summary *s)
+/* "classify, segment and localize", from the table. */
+static const char *task_list(char text[120])
 {
-    if (v->json) {
-        json_t *o =
-            json_pack("{s:s, s:s, s:I, s:I, s:I, s:f, s:[f,f], s:f, s:f, s:f, s:f, s:f, s:f}", "out", v->out,
-                      "head", s->head, "pictures", (json_int_t)s->pictures, "classes", (json_int_t)s->classes,
-                      "left_out", (json_int_t)s->left_out, "accuracy", s->accuracy.value, "interval95",
-                      s->accuracy.interval.low, s->accuracy.interval.high, "macro_recall", s->macro_recall,
-                      "ece_before", s->ece_before, "ece_after", s->ece_after, "temperature", s->temperature,
-                      "seconds_features", s->seconds_features, "seconds", s->seconds_total);
-        if (o && s->tested)
-            json_object_set_new(o, "test_accuracy", json_real(s->test.value));
-        return gh_cli_print_json("train", o, false);
-    }
-    printf("head         %s\n", s->head);
-    printf("pictures     %u of %u classes, %u left out\n", s->pictures, s->classes, s->left_out);
-    printf("accuracy     %.1f %%   95 %% interval %.1f to %.1f %%   macro recall %.3f\n",
-           100 * s->accuracy.value, 100 * s->accuracy.interval.low, 100 * s->accuracy.interval.high,
-           s->macro_recall);
-    if (s->tested)
-        printf("test part    %.1f %%   95 %% interval %.1f to %.1f %%\n", 100 * s->test.value,
-               100 * s->test.interval.low, 100 * s->test.interval.high);
-    printf("calibration  error %.3f before, %.3f after (temperature %.2f)\n", s->ece_before, s->ece_after,
-           s->temperature);
-    printf("time         %.1f s, of which features %.1f s\n", s->seconds_total, s->seconds_features);
-    printf("written      %s%s\n", v->out, v->no_report ? "" : "   (report.html says what to do next)");
-    return gh_cli_flush("train", 0);
+    size_t at = 0;
+    text[0] = '\0';
+    for (size_t i = 0; i < GH_COUNT(tasks) && at < 120; i++)
+        at += (size_t)snprintf(text + at, 120 - at, "%s%s",
+                               i == 0                     ? ""
+                               : i + 1 == GH_COUNT(tasks) ? " and "
+                                                          : ", ",
+                               tasks[i].name);
+    return text;
 }
 
-/* Everything but the options' reading; `cache` and `body` are owned by the caller. */
-static gh_status train(gh_train_summary *s, const values *v, char **body, char **cache, gh_pool **pool,
-                       gh_err *e)
+static int unknown_task(const char *word)
 {
-    gh_train_options o = {.data = v->data,
-                          .cut = v->cut,
-                          .out = v->out,
-                          .head = v->head,
-                          .folds = (uint32_t)v->folds,
-                          .seed = (uint64_t)v->seed,
-                          .strict = v->strict,
-                          .head_only = v->head_only,
-                          .no_reject = v->no_reject,
-                          .quiet = v->quiet,
-                          .report = !v->no_report,
-                          .l2 = (float)v->l2,
-                          .hidden = (int)v->hidden,
-                          .trees = (int)v->trees,
-                          .neighbours = (int)v->neighbours,
-                          .epochs = (int)v->epochs,
-                          .cache_bytes = (uint64_t)v->cache_size,
-                          .stop = &stop};
-    if (!v->data || !v->out)
-        return gh_fail(e, GH_ARG, "%s is needed; see gharial train --help",
-                       v->data ? "--out DIR" : "--data DIR");
-    if (v->split && strcmp(v->split, "all") != 0 && (o.part = gh_split_of(v->split)) == GH_SPLIT_NONE)
-        return gh_fail(e, GH_ARG, "--split is '%.40s'; it takes train, val, test or all", v->split);
-    GH_TRY(balance_of(&o.balance, v->balance, e));
-    GH_TRY(gh_augment_parse(&o.augment, v->augment, e));
-    GH_TRY(gh_cli_model_path(body, v->body, &v->models, e));
-    GH_TRY(gh_pool_new(pool, (int)v->threads, e));
-    if (!v->no_cache)
-        *cache = v->cache ? gh_strdup(v->cache) : gh_cache_folder();
-    o.body = *body;
-    o.cache = *cache;
-    o.pool = *pool;
-    return gh_train_classify(s, &o, e);
+    const char *names[GH_COUNT(tasks)];
+    char list[120];
+    for (size_t i = 0; i < GH_COUNT(tasks); i++)
+        names[i] = tasks[i].name;
+    const char *near = gh_nearest(word, names, GH_COUNT(names));
+    fprintf(stderr, "gharial train: no task '%.60s'%s%s%s; there is %s (--data DIR names the pictures)\n",
+            word, near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "", task_list(list));
+    return gh_status_exit(GH_ARG);
 }
 
 int gh_cmd_train(int argc, char **argv)
 {
-    values v = {.head = "auto", .augment = "none", .balance = "none", .folds = 5, .seed = 1};
-    gh_train_summary summary = {0};
-    struct sigaction action = {.sa_handler = on_signal};
-    char *body = NULL, *cache = NULL;
-    gh_pool *pool = NULL;
-    gh_err e = {0};
-    int code = gh_options_parse(&usage, &v, &argc, argv);
-    if (code != GH_OPT_GO_ON)
-        return code;
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-    gh_status status = train(&summary, &v, &body, &cache, &pool, &e);
-    code = status ? gh_cli_fail("train", status, &e) : print_summary(&v, &summary);
-    gh_pool_free(&pool);
-    gh_free(body);
-    gh_free(cache);
-    return code;
+    if (argc < 2 || argv[1][0] == '-')
+        return tasks[0].run(argc, argv);
+    for (size_t i = 0; i < GH_COUNT(tasks); i++)
+        if (strcmp(argv[1], tasks[i].name) == 0)
+            return tasks[i].run(argc - 1, argv + 1);
+    return unknown_task(argv[1]);
 }

@@ -117,6 +117,12 @@ START_TEST(test_wrong_use_is_told)
         run_binary(&text, &err,
                    ARGS("train", "--data", path_of("photos"), "--out", path_of("m"), "--balance", "much")),
         2);
+    err.len = 0;
+    ck_assert_int_eq(run_binary(&text, &err, ARGS("train", "clasify", "--data", path_of("photos"))), 2);
+    ck_assert_ptr_nonnull(strstr((const char *)err.data, "did you mean 'classify'"));
+    err.len = 0;
+    ck_assert_int_eq(run_binary(&text, &err, ARGS("train", "classify", "--data", path_of("photos"))), 2);
+    ck_assert_ptr_nonnull(strstr((const char *)err.data, "--out"));
     gh_buf_free(&text);
     gh_buf_free(&err);
 }
