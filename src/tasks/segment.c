@@ -28,8 +28,7 @@ const char *gh_segment_label(const gh_manifest *m, int class)
     return (size_t) class < m->nlabels ? m->labels[class] : "?";
 }
 
-/* The manifest's colour, else black for class 0 and a hue for each of the others. */
-static void colour_of(uint8_t rgb[3], const gh_manifest *m, int class)
+void gh_segment_colour(uint8_t rgb[3], int class, bool background)
 {
     /* Sixteen colours that differ in hue and brightness, the first few the most; used again beyond. */
     static const uint8_t hues[16][3] = {{46, 204, 113}, {231, 76, 60},   {52, 120, 246}, {241, 196, 15},
@@ -37,11 +36,18 @@ static void colour_of(uint8_t rgb[3], const gh_manifest *m, int class)
                                         {233, 90, 160}, {0, 110, 84},    {120, 66, 18},  {140, 200, 255},
                                         {96, 96, 0},    {255, 190, 160}, {60, 60, 140},  {200, 230, 120}};
     static const uint8_t black[3];
+    int hue = background ? class - 1 : class;
+    memcpy(rgb, hue < 0 ? black : hues[hue % 16], 3);
+}
+
+/* The manifest's colour, else black for class 0 and a hue for each of the others. */
+static void colour_of(uint8_t rgb[3], const gh_manifest *m, int class)
+{
     int row = m->nlabels == 1 ? class - 1 : class;
-    const uint8_t *colour = class ? hues[(class - 1) % 16] : black;
     if (m->colours && row >= 0 && (size_t)row < m->nlabels)
-        colour = m->colours[row];
-    memcpy(rgb, colour, 3);
+        memcpy(rgb, m->colours[row], 3);
+    else
+        gh_segment_colour(rgb, class, true);
 }
 
 static gh_status check_manifest(const gh_manifest *m, gh_err *e)

@@ -8,6 +8,8 @@
 const char *gh_segment_label(const gh_manifest *m, int class);
 /* Number of classes of a model of this task, the background included. */
 int gh_segment_classes(const gh_manifest *m);
+/* The colour of a class that has none of its own; with a background class 0 is black. */
+void gh_segment_colour(uint8_t rgb[3], int class, bool background);
 
 /* The class of each pixel of the upright picture, r->width * r->height bytes, from a result of this task
  * (options.output = GH_MASK_NONE saves the picture); and how sure it is of the foreground, 0..255. */
