@@ -19,7 +19,7 @@ FROM debian:bookworm-slim
 # OpenBLAS, most of the size here, is for training; serving does not call it.
 RUN apt-get update -q \
  && apt-get install -yq --no-install-recommends libmicrohttpd12 libjansson4 libjpeg62-turbo libspng0 libwebp7 \
-      libxxhash0 libopenblas0-pthread \
+      libxxhash0 libexpat1 libopenblas0-pthread \
  && rm -rf /var/lib/apt/lists/*
 COPY --from=build /usr/local/bin/gharial /usr/local/bin/gharial
 COPY --from=build /gharial/models /models

@@ -23,12 +23,12 @@ CSTD    := -std=c17 -D_GNU_SOURCE
 # Sanitizers replace the hardening, and fortified functions need an optimiser.
 HARDEN  := $(if $(SAN)$(filter -O0,$(CFLAGS)),,-fstack-protector-strong -D_FORTIFY_SOURCE=2)
 LDHARD  := -Wl,-z,relro,-z,now
-LIBS    := -lmicrohttpd -ljansson -ljpeg -lspng -lwebp -lxxhash -lopenblas -lm -lpthread
+LIBS    := -lmicrohttpd -ljansson -ljpeg -lspng -lwebp -lxxhash -lexpat -lopenblas -lm -lpthread
 TESTLIB := -lcheck -lsubunit -lrt
 
 # Debian packages: to build and run; to fetch the models; and, on top, to test.
 BUILD_PACKAGES := gcc libc6-dev libmicrohttpd-dev libjansson-dev libjpeg62-turbo-dev libspng-dev libwebp-dev \
-                  libxxhash-dev libopenblas-dev
+                  libxxhash-dev libexpat1-dev libopenblas-dev
 FETCH_PACKAGES := ca-certificates curl python3 python3-venv
 TEST_PACKAGES  := check libsubunit-dev
 

@@ -28,7 +28,7 @@ static const gh_option options[] = {
     {"models", GH_OPT_LIST, offsetof(values, models), "DIR", "where names are looked up (models)", 0, 0},
     {"precision", GH_OPT_STRING, offsetof(values, precision), "KIND", GH_PRECISION_HELP, 0, 0},
     {"data", GH_OPT_STRING, offsetof(values, data), "DIR",
-     "folder, .tsv, .csv or .json with labelled pictures", 0, 0},
+     "folder, .tsv, .csv, .json or .yaml with labelled pictures", 0, 0},
     {"split", GH_OPT_STRING, offsetof(values, split), "NAME",
      "train, val, test or all (test, else val, else all)", 0, 0},
     {"strict", GH_OPT_FLAG, offsetof(values, strict), .help = "a picture that cannot be read is exit code 3"},
@@ -51,7 +51,8 @@ static const gh_usage usage = {
         "Measures a model on labelled pictures. Classes: top-1 and top-5 with 95 % intervals (Wilson), "
         "recall;\n"
         "DIR/[train|val|test/]<class>/*.jpg, labels.tsv (file, index, name), labels.csv (path, label\n"
-        "[, split]). Boxes, of pipelines too: COCO's average precision; DIR/annotations.json and images/.\n"
+        "[, split]). Boxes, of pipelines too: COCO's average precision; DIR/annotations.json and images/,\n"
+        "Annotations/*.xml (Pascal VOC), or images/, labels/*.txt and classes.txt or data.yaml (YOLO).\n"
         "Masks: IoU, pixel accuracy, F1 of edges; DIR/[train|val|test/]images/NAME.jpg, masks/NAME.png "
         "(grey\n"
         "or indexed, value = class, 255 = ignored), classes.txt. Unreadable pictures are listed.",

@@ -51,8 +51,8 @@ static void print_text(const report *r)
     const gh_boxes_evaluation *ev = r->ev;
     const gh_ap_class *all = &ev->classes[r->set->ncategories];
     printf("model        %s version %s\n", r->model->manifest->name, r->model->manifest->version);
-    printf("data         %s (COCO), %zu boxes of %zu class%s\n", r->v->data, ev->truths, ev->nknown,
-           ev->nknown == 1 ? "" : "es");
+    printf("data         %s (%s), %zu boxes of %zu class%s\n", r->v->data, r->set->layout, ev->truths,
+           ev->nknown, ev->nknown == 1 ? "" : "es");
     printf("pictures     %zu, not read %zu\n", ev->count, ev->failed);
     print_notes(r);
     printf("time         %.2f s, %.1f pictures a second\n\n", ev->seconds, (double)ev->count / ev->seconds);
@@ -133,8 +133,8 @@ static int print_json(const report *r)
     const gh_boxes_evaluation *ev = r->ev;
     json_t *o = json_pack("{s:s, s:s, s:o, s:s, s:I, s:I, s:I, s:f}", "model", r->model->manifest->name,
                           "version", r->model->manifest->version, "data", gh_json_text(r->v->data), "layout",
-                          "COCO", "count", (json_int_t)ev->count, "boxes", (json_int_t)ev->truths, "ignored",
-                          (json_int_t)ev->crowds, "threshold", ev->cut);
+                          r->set->layout, "count", (json_int_t)ev->count, "boxes", (json_int_t)ev->truths,
+                          "ignored", (json_int_t)ev->crowds, "threshold", ev->cut);
     json_object_set_new(o, "all", class_json(&ev->classes[r->set->ncategories]));
     json_object_set_new(o, "classes", classes_json(r));
     json_object_set_new(o, "unknown", unknown_json(r));

@@ -7,7 +7,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "train/walk.h"
+#include "train/boxset_parts.h"
 
 #include <jansson.h>
 
@@ -15,12 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_DEPTH      8 /* annotations with polygons need 5 */
-#define MAX_PICTURES   ((size_t)1 << 20)
-#define MAX_TRUTHS     ((size_t)8 << 20)
-#define MAX_CATEGORIES ((size_t)65536)
-#define MAX_ARENA      ((size_t)2 << 30)
-#define MOST_PIXELS    1e7 /* of a coordinate */
+#define MAX_DEPTH 8 /* annotations with polygons need 5 */
 
 /* An entry's id and its place in the list. */
 typedef struct entry {
@@ -129,6 +124,7 @@ static gh_status read_picture(gh_boxset_picture *out, const json_t *v, size_t at
         return gh_fail(e, GH_FORMAT, "images[%zu] has no \"file_name\" of a file below the folder", at);
     char *path = gh_path_join(r->dir, name);
     out->path = path ? gh_arena_string(r->set->arena, path, strlen(path)) : NULL;
+    out->split = gh_boxset_split(name);
     gh_free(path);
     out->width = pixels_of(json_object_get(v, "width"));
     out->height = pixels_of(json_object_get(v, "height"));
@@ -139,7 +135,7 @@ static gh_status read_pictures(reader *r, const json_t *root, gh_err *e)
 {
     const json_t *list = NULL;
     size_t n = 0;
-    GH_TRY(list_of(&list, &n, root, "images", MAX_PICTURES, e));
+    GH_TRY(list_of(&list, &n, root, "images", GH_MAX_BOXSET_PICTURES, e));
     if (n == 0)
         return gh_fail(e, GH_FORMAT, "\"images\" is empty; there is nothing to measure");
     GH_TRY(read_ids(&r->pictures, list, n, "images", e));
@@ -159,7 +155,7 @@ static gh_status read_categories(reader *r, const json_t *root, gh_err *e)
 {
     const json_t *list = NULL;
     size_t n = 0;
-    GH_TRY(list_of(&list, &n, root, "categories", MAX_CATEGORIES, e));
+    GH_TRY(list_of(&list, &n, root, "categories", GH_MAX_BOXSET_CATEGORIES, e));
     GH_TRY(read_ids(&r->categories, list, n, "categories", e));
     r->ncategories = r->set->ncategories = n;
     r->set->categories = gh_arena_array(r->set->arena, n, sizeof *r->set->categories);
@@ -184,7 +180,7 @@ static gh_status read_rect(gh_ap_rect *out, const json_t *v, size_t at, gh_err *
     for (size_t i = 0; ok && i < 4; i++) {
         const json_t *one = json_array_get(v, i);
         n[i] = json_number_value(one);
-        ok = json_is_number(one) && fabs(n[i]) <= MOST_PIXELS && (i < 2 || n[i] >= 0);
+        ok = json_is_number(one) && fabs(n[i]) <= GH_BOXSET_MOST_PIXELS && (i < 2 || n[i] >= 0);
     }
     if (!ok)
         return gh_fail(e, GH_FORMAT,
@@ -223,7 +219,7 @@ static gh_status read_truths(reader *r, const json_t *root, gh_err *e)
 {
     const json_t *list = NULL;
     size_t n = 0;
-    GH_TRY(list_of(&list, &n, root, "annotations", MAX_TRUTHS, e));
+    GH_TRY(list_of(&list, &n, root, "annotations", GH_MAX_BOXSET_TRUTHS, e));
     r->set->ntruths = n;
     r->set->truths = gh_arena_array(r->set->arena, n, sizeof *r->set->truths);
     if (!r->set->truths)
@@ -238,8 +234,10 @@ gh_status gh_boxset_parse(gh_boxset **out, const char *dir, const char *text, si
     const gh_json_limits limits = {.bytes = GH_MAX_BOXSET_BYTES, .depth = MAX_DEPTH};
     reader r = {.set = gh_calloc(1, sizeof *r.set), .dir = dir};
     json_t *root = NULL;
-    if (r.set)
-        r.set->arena = gh_arena_new(MAX_ARENA);
+    if (r.set) {
+        r.set->layout = "COCO";
+        r.set->arena = gh_arena_new(GH_MAX_BOXSET_ARENA);
+    }
     gh_status status =
         r.set && r.set->arena ? gh_json_load(&root, "the annotations", text, len, &limits, e) : no_memory(e);
     if (status == GH_OK)
@@ -256,54 +254,4 @@ gh_status gh_boxset_parse(gh_boxset **out, const char *dir, const char *text, si
     else
         gh_boxset_free(&r.set);
     return status;
-}
-
-/* The folder of a JSON file. */
-static char *folder_of(const char *file)
-{
-    const char *slash = strrchr(file, '/');
-    char *dir = gh_strdup(slash ? file : ".");
-    if (dir && slash)
-        dir[slash == file ? 1 : slash - file] = '\0';
-    return dir;
-}
-
-/* The folder's pictures: images/ where it is there. */
-static char *pictures_of(const char *dir)
-{
-    char *images = gh_path_join(dir, "images");
-    if (images && gh_is_folder(images))
-        return images;
-    gh_free(images);
-    return gh_strdup(dir);
-}
-
-gh_status gh_boxset_open(gh_boxset **out, const char *path, gh_err *e)
-{
-    gh_map map = {0};
-    bool folder = gh_is_folder(path);
-    char *dir = folder ? gh_strdup(path) : folder_of(path), *pictures = dir ? pictures_of(dir) : NULL;
-    char *file = folder ? gh_path_join(path, "annotations.json") : gh_strdup(path);
-    gh_status status = pictures && file ? GH_OK : no_memory(e);
-    if (status == GH_OK)
-        status = gh_map_open(&map, file, GH_MAX_BOXSET_BYTES, e);
-    if (status == GH_OK) {
-        status = gh_boxset_parse(out, pictures, (const char *)map.data, map.size, e);
-        if (status != GH_OK)
-            status = gh_err_prefix(e, status, "%s", file);
-    }
-    gh_map_close(&map);
-    gh_free(file);
-    gh_free(pictures);
-    gh_free(dir);
-    return status;
-}
-
-void gh_boxset_free(gh_boxset **set)
-{
-    if (!*set)
-        return;
-    gh_arena_free(&(*set)->arena);
-    gh_free(*set);
-    *set = NULL;
 }

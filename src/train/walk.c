@@ -19,6 +19,12 @@ bool gh_is_folder(const char *path)
     return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
+bool gh_is_file(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
 void gh_paths_free(gh_paths *paths)
 {
     for (size_t i = 0; i < paths->count; i++)
@@ -47,19 +53,20 @@ static gh_status append(gh_paths *list, char *path, gh_err *e)
     return GH_OK;
 }
 
-static bool picture_name(const char *name)
+static const char *const pictures_end[] = {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", NULL};
+
+static bool ends_in(const char *name, const char *const *endings)
 {
-    static const char *const endings[] = {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp"};
     const char *dot = strrchr(name, '.');
-    for (size_t i = 0; dot && i < GH_COUNT(endings); i++)
+    for (size_t i = 0; dot && endings[i]; i++)
         if (strcasecmp(dot, endings[i]) == 0)
             return true;
     return false;
 }
 
 /* One entry of a folder goes where it belongs; either list may be NULL. */
-static gh_status sort_entry(gh_paths *pictures, gh_paths *folders, const char *dir, const char *name,
-                            gh_err *e)
+static gh_status sort_entry(gh_paths *files, gh_paths *folders, const char *const *endings, const char *dir,
+                            const char *name, gh_err *e)
 {
     struct stat st;
     char *path = gh_path_join(dir, name);
@@ -69,15 +76,16 @@ static gh_status sort_entry(gh_paths *pictures, gh_paths *folders, const char *d
     bool there = stat(path, &st) == 0;
     if (there && S_ISDIR(st.st_mode) && !is_link && folders)
         return append(folders, path, e);
-    if (there && S_ISREG(st.st_mode) && pictures && picture_name(name))
-        return append(pictures, path, e);
-    if (there && S_ISREG(st.st_mode) && pictures)
-        pictures->skipped++;
+    if (there && S_ISREG(st.st_mode) && files && ends_in(name, endings))
+        return append(files, path, e);
+    if (there && S_ISREG(st.st_mode) && files)
+        files->skipped++;
     gh_free(path);
     return GH_OK;
 }
 
-static gh_status read_folder(gh_paths *pictures, gh_paths *folders, const char *dir, gh_err *e)
+static gh_status read_folder(gh_paths *files, gh_paths *folders, const char *const *endings, const char *dir,
+                             gh_err *e)
 {
     gh_status status = GH_OK;
     DIR *d = opendir(dir);
@@ -86,7 +94,7 @@ static gh_status read_folder(gh_paths *pictures, gh_paths *folders, const char *
                        dir, strerror(errno));
     for (struct dirent *entry; status == GH_OK && (entry = readdir(d));)
         if (entry->d_name[0] != '.')
-            status = sort_entry(pictures, folders, dir, entry->d_name, e);
+            status = sort_entry(files, folders, endings, dir, entry->d_name, e);
     closedir(d);
     return status;
 }
@@ -102,23 +110,33 @@ static void sort_from(gh_paths *list, size_t first)
         qsort(list->items + first, list->count - first, sizeof *list->items, by_text);
 }
 
-gh_status gh_walk_pictures(gh_paths *out, const char *dir, gh_err *e)
+static gh_status walk(gh_paths *out, const char *dir, const char *const *endings, gh_err *e)
 {
     gh_paths todo = {0};
     size_t first = out->count;
-    gh_status status = read_folder(out, &todo, dir, e);
+    gh_status status = read_folder(out, &todo, endings, dir, e);
     for (size_t i = 0; status == GH_OK && i < todo.count; i++)
-        status = read_folder(out, &todo, todo.items[i], e);
+        status = read_folder(out, &todo, endings, todo.items[i], e);
     gh_paths_free(&todo);
     sort_from(out, first);
     return status;
+}
+
+gh_status gh_walk_pictures(gh_paths *out, const char *dir, gh_err *e)
+{
+    return walk(out, dir, pictures_end, e);
+}
+
+gh_status gh_walk_files(gh_paths *out, const char *dir, const char *ending, gh_err *e)
+{
+    return walk(out, dir, (const char *const[]){ending, NULL}, e);
 }
 
 gh_status gh_walk_folders(gh_paths *out, const char *dir, gh_err *e)
 {
     gh_paths folders = {0};
     size_t first = out->count;
-    gh_status status = read_folder(NULL, &folders, dir, e);
+    gh_status status = read_folder(NULL, &folders, NULL, dir, e);
     for (size_t i = 0; status == GH_OK && i < folders.count; i++)
         status = append(out, gh_strdup(strrchr(folders.items[i], '/') + 1), e);
     gh_paths_free(&folders);

@@ -17,6 +17,7 @@ awk '
     if (name ~ /^webp\//) library = "libwebp"
     if (name ~ /^(cblas|f77blas|openblas)/) library = "OpenBLAS"
     if (name ~ /^(xxhash|xxh3)/) library = "libxxhash"
+    if (name ~ /^expat/) library = "expat"
     if (library == "") next
     if (library == "libmicrohttpd" && FILENAME != "src/http/server.c")
       printf "%s:%d: only src/http/server.c may include %s\n", FILENAME, FNR, name
