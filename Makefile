@@ -63,6 +63,7 @@ help:
 #: check-page    the page in headless Chromium, which it installs
 #: check-ort     compare random networks and photos with ONNX Runtime (a part of check)
 #: bench         speed beside ONNX Runtime, OpenVINO and MNN, training of heads beside scikit-learn (DATA=FOLDER: on its photos)
+#: bench-http    the server under load, overload, slow clients, reloads, killed replicas; ARGS="--quick overload" (tests/bench/http.sh)
 #: bench-kernels  GFLOP/s of every kernel at every level, ARGS="-c -l avx512 WORD" (see tests/bench/kernels.c)
 #: experiments   the README's table of what a pretrained body is worth (DATA=FOLDER)
 #: emotions      train the head of models/emotions anew and compare it with the committed one (DATA=FOLDER, see README)
@@ -249,6 +250,12 @@ bench: all $(patsubst tests/bench/%.c,$(BUILD)/bench-%,$(wildcard tests/bench/*.
 	$(Q)BUILD=$(BUILD) sh tests/bench/run.sh nets
 	$(Q)$(BUILD)/bench-segment
 	$(Q)BUILD=$(BUILD) sh tests/bench/run.sh heads $(if $(DATA),--data $(DATA) --model models/efficientnet-lite0/model.onnx)
+
+.PHONY: bench-http
+bench-http: all $(BUILD)/bench-http_load $(BUILD)/bench-http_infer
+	$(call install_missing,$(FETCH_PACKAGES) wrk nginx-light)
+	$(MAKE) models
+	$(Q)BUILD=$(BUILD) sh tests/bench/http.sh $(ARGS)
 
 # The experiment of the README, on a set of your own: DATA/{train,test}/<class>/.
 DATA ?=
