@@ -85,6 +85,10 @@ GH_MUST_CHECK gh_status gh_predictor_open(gh_predictor **out, const char *path,
 /* Opens one more model, with the same options: a result has the boxes of all of them, the largest first. All
  * models are of the task "localize"; at most 16. What gh_predictor_name and its like say is of the first. */
 GH_MUST_CHECK gh_status gh_predictor_add(gh_predictor *predictor, const char *path, gh_err *e);
+/* One more predictor of the same models, for one more thread: they share weights and threads. Whichever runs
+ * alone has all threads; of several that run at the same time, each has its caller's. *out is the caller's;
+ * in which order they are closed does not matter. GH_NOMEM. */
+GH_MUST_CHECK gh_status gh_predictor_share(gh_predictor **out, const gh_predictor *predictor, gh_err *e);
 /* Frees it and sets *predictor to NULL; NULL is fine. Results stay valid. */
 void gh_predictor_close(gh_predictor **predictor);
 

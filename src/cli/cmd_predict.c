@@ -2,9 +2,12 @@
  * files and walking folders. */
 #include "cli/cli.h"
 
+#include "base/cpu.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "cli/conveyor.h"
 #include "cli/outdir.h"
+#include "cli/predict.h"
 #include "cli/todo.h"
 #include "image/mask.h"
 #include "tasks/preproc.h"
@@ -12,10 +15,13 @@
 
 #include <limits.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
 #define MAX_PICTURE_BYTES ((size_t)256 << 20)
+/* Pictures on their way for each thread: while the oldest takes long, the others have something to do. */
+#define ROOM 4
 
 typedef struct values {
     const char *model, *task, *out, *output, *mask, *precision, *shard, *resume;
@@ -50,7 +56,8 @@ static const gh_option options[] = {
     {"resume", GH_OPT_STRING, offsetof(values, resume), "F", NULL, 0, 0},
     {"shard", GH_OPT_STRING, offsetof(values, shard), "I/N",
      "go on with the lines of --json in file F; part I, from 0, of N", 0, 0},
-    {"threads", GH_OPT_INT, offsetof(values, threads), "N", "threads a picture (all cores)", 1, 1024},
+    {"threads", GH_OPT_INT, offsetof(values, threads), "N",
+     "pictures at a time; a lone one has as many threads (all cores)", 1, 1024},
     {0},
 };
 
@@ -59,7 +66,7 @@ static const gh_usage usage = {
     .args = "FILE|DIR...",
     .about =
         "Runs a model on pictures (JPEG, PNG, WebP; - is standard input; of folders all below) and prints a\n"
-        "line for each. A picture that fails is reported and the run goes on; the exit code is then 3.",
+        "line for each, in order. One that fails is reported and the run goes on; the exit code is then 3.",
     .example = "gharial predict --task segment --output cutout --out cut cat.jpg holiday/",
     .options = options,
     .min_args = 1,
@@ -68,145 +75,115 @@ static const gh_usage usage = {
 };
 
 typedef struct job {
-    gh_predictor *predictor;
+    gh_predictor **predictors; /* one a thread, of the same models */
+    int threads, opened;
     gh_predict_options options;
     gh_todo *todo;
     gh_outdir *out; /* NULL: no pictures are written */
+    gh_conveyor *conveyor;
     bool annotate;
     bool json;
     size_t done, failed;
     bool cannot_write; /* some file of --out */
 } job;
 
-static volatile sig_atomic_t stop;
+static atomic_bool stop; /* a signal came */
 
 static void on_signal(int sig)
 {
     (void)sig;
-    stop = 1;
+    stop = true;
 }
 
-/* File names may hold anything; a line stays one line. */
-static void print_name(FILE *to, const char *name)
+static void free_picture(gh_predicted *p)
 {
-    for (const char *c = name; *c; c++)
-        fputc((unsigned char)*c < 0x20 || *c == 0x7f ? '?' : *c, to);
+    gh_result_free(&p->result);
+    gh_string_free(&p->json);
+    gh_bytes_free(&p->drawn);
+    gh_free(p->file);
+    gh_free(p);
 }
 
-static void print_labels(const gh_result *r)
+/* On a thread of the conveyor: all that takes time. */
+static void run_picture(void *arg, void *item, int thread)
 {
-    size_t n = gh_result_label_count(r);
-    printf(":%s", gh_result_unknown(r) ? " unknown;" : "");
-    for (size_t i = 0; i < n; i++)
-        printf("%s %s %.3f", i ? "," : "", gh_result_label(r, i), gh_result_score(r, i));
-    puts(n ? "" : " no label reaches the threshold");
-}
-
-/* Label, score, top left corner and size of each. */
-static void print_boxes(const gh_result *r)
-{
-    gh_box_result b = {.size = sizeof b};
-    gh_fact_result f = {.size = sizeof f};
-    size_t i = 0;
-    putchar(':');
-    for (; gh_result_box(&b, r, i) == GH_OK; i++) {
-        printf("%s %s %.3f at %d,%d %dx%d", i ? "," : "", b.label, b.score, b.x, b.y, b.w, b.h);
-        for (size_t k = 0; gh_result_fact(&f, r, i, k) == GH_OK; k++)
-            printf(" %s %s %.3f", f.key, f.label ? f.label : "unknown", f.score);
-    }
-    puts(i ? "" : " nothing reaches the threshold");
-}
-
-/* What share of the picture each class covers, in how many parts. */
-static void print_areas(const job *j, const gh_result *r)
-{
-    gh_area_result a = {.size = sizeof a};
-    double pixels = (double)gh_result_width(r) * gh_result_height(r);
-    size_t i = 0, most = j->options.limit ? (size_t)j->options.limit : 100; /* parts that are listed */
-    putchar(':');
-    for (; gh_result_area(&a, r, i) == GH_OK; i++)
-        printf("%s %s %.1f %% in %s%zu part%s", i ? "," : "", a.label, 100 * (double)a.pixels / pixels,
-               a.region_count == most ? "at least " : "", a.region_count, a.region_count == 1 ? "" : "s");
-    puts(i ? "" : " only background");
-}
-
-static void print_text(const job *j, const gh_result *r, const char *file)
-{
-    print_name(stdout, file);
-    if (strcmp(gh_predictor_task(j->predictor), "localize") == 0)
-        print_boxes(r);
-    else if (strcmp(gh_predictor_task(j->predictor), "embed") == 0)
-        puts(": a vector of features; --json shows it");
-    else if (strcmp(gh_predictor_task(j->predictor), "segment") == 0)
-        print_areas(j, r);
-    else
-        print_labels(r);
-    if (gh_result_truncated(r)) {
-        print_name(stderr, file);
-        fputs(": warning: the file ends early; the last part of the picture is missing\n", stderr);
-    }
-}
-
-static gh_status print_result(const job *j, const gh_result *r, const char *file, gh_err *e)
-{
-    char *text = NULL;
-    if (!j->json) {
-        print_text(j, r, file);
-        return GH_OK;
-    }
-    GH_TRY(gh_result_to_json(&text, r, file, e));
-    puts(text);
-    gh_string_free(&text);
-    return GH_OK;
-}
-
-static void print_failure(const job *j, const char *file, const gh_err *e)
-{
-    if (j->json) {
-        gh_cli_json_error(file, e);
+    const job *j = arg;
+    gh_predicted *p = item;
+    gh_buf bytes = {0};
+    gh_err *e = &p->err;
+    p->dropped = stop;
+    if (stop || p->status != GH_OK)
         return;
-    }
-    print_name(stderr, file);
-    fprintf(stderr, ": %s\n", e->text);
+    p->status = gh_file_read(&bytes, p->file, MAX_PICTURE_BYTES, e);
+    if (p->status == GH_OK)
+        p->status =
+            gh_predictor_run(&p->result, j->predictors[thread], bytes.data, bytes.len, &j->options, e);
+    if (p->status == GH_OK && j->annotate)
+        p->status =
+            gh_result_annotate(&p->drawn, &p->drawn_len, p->result, bytes.data, bytes.len, "image/jpeg", e);
+    if (p->status == GH_OK && j->json)
+        p->status = gh_result_to_json(&p->json, p->result, p->file, e);
+    gh_buf_free(&bytes);
 }
 
 /* The picture with its boxes, or the mask, into the folder of --out. */
-static gh_status write_picture(job *j, gh_result *r, const char *file, const gh_buf *bytes, gh_err *e)
+static void write_picture(job *j, gh_predicted *p)
 {
-    void *drawn = NULL;
-    size_t len = 0;
-    if (!j->out)
-        return GH_OK;
-    const void *picture = gh_result_png(&len, r);
-    if (j->annotate)
-        GH_TRY(gh_result_annotate(&drawn, &len, r, bytes->data, bytes->len, "image/jpeg", e));
-    gh_status status = gh_outdir_write(j->out, file, drawn ? "jpg" : "png", drawn ? drawn : picture, len, e);
-    j->cannot_write |= status != GH_OK && status != GH_ARG;
-    gh_bytes_free(&drawn);
-    return status;
+    size_t len = p->drawn_len;
+    const void *data = p->drawn ? p->drawn : gh_result_png(&len, p->result);
+    p->status = gh_outdir_write(j->out, p->file, p->drawn ? "jpg" : "png", data, len, &p->err);
+    j->cannot_write |= p->status != GH_OK && p->status != GH_ARG;
+}
+
+/* Waits for the oldest picture and tells of it; false: there is none. */
+static bool finish_picture(job *j)
+{
+    gh_predicted *p = gh_conveyor_take(j->conveyor);
+    if (!p)
+        return false;
+    if (!p->dropped) {
+        if (p->status == GH_OK && j->out)
+            write_picture(j, p);
+        gh_predict_print(p, gh_predictor_task(j->predictors[0]), j->json, j->options.limit);
+        j->done++;
+        j->failed += p->status != GH_OK;
+    }
+    free_picture(p);
+    return true;
+}
+
+/* Puts it on the conveyor, or its failure, so that it is told in its turn. */
+static void put_picture(job *j, const char *file, gh_status failure, const gh_err *e)
+{
+    gh_predicted *p = gh_calloc(1, sizeof *p);
+    char *name = gh_strdup(file);
+    if (gh_conveyor_full(j->conveyor))
+        finish_picture(j);
+    if (!p || !name) {
+        gh_free(p);
+        gh_free(name);
+        fprintf(stderr, "gharial predict: memory ran out before %s\n", file);
+        j->done++;
+        j->failed++;
+        return;
+    }
+    p->file = name;
+    p->status = failure;
+    if (failure != GH_OK)
+        p->err = *e;
+    gh_conveyor_put(j->conveyor, p);
 }
 
 static void predict_file(job *j, const char *file)
 {
-    gh_buf bytes = {0};
-    gh_result *r = NULL;
-    gh_err e = {0};
-    if (!gh_todo_takes(j->todo, file))
-        return;
-    gh_status status = gh_file_read(&bytes, file, MAX_PICTURE_BYTES, &e);
-    if (status == GH_OK)
-        status = gh_predictor_run(&r, j->predictor, bytes.data, bytes.len, &j->options, &e);
-    if (status == GH_OK)
-        status = write_picture(j, r, file, &bytes, &e);
-    if (status == GH_OK)
-        status = print_result(j, r, file, &e);
-    if (status != GH_OK)
-        print_failure(j, file, &e);
-    fflush(stdout);
-    gh_result_free(&r);
-    gh_buf_free(&bytes);
-    j->done++;
-    j->failed += status != GH_OK;
+    if (gh_todo_takes(j->todo, file))
+        put_picture(j, file, GH_OK, NULL);
+}
+
+/* A signal, or standard output that takes no more (a full disk), ends the run. */
+static bool goes_on(void)
+{
+    return !stop && !ferror(stdout);
 }
 
 static void predict_folder(job *j, const char *folder)
@@ -215,12 +192,9 @@ static void predict_folder(job *j, const char *folder)
     gh_err e = {0};
     size_t ours = 0; /* pictures in the folder of --out, of an earlier run */
     gh_status status = gh_walk_pictures(&paths, folder, &e);
-    if (status != GH_OK) {
-        print_failure(j, folder, &e);
-        j->done++;
-        j->failed++;
-    }
-    for (size_t i = 0; i < paths.count && status == GH_OK && !stop; i++)
+    if (status != GH_OK)
+        put_picture(j, folder, status, &e);
+    for (size_t i = 0; i < paths.count && status == GH_OK && goes_on(); i++)
         if (j->out && gh_outdir_holds(j->out, paths.items[i]))
             ours++;
         else
@@ -290,6 +264,29 @@ static gh_status open_predictor(gh_predictor **out, const values *v, gh_err *e)
     return status;
 }
 
+/* A predictor for each thread, and the threads. */
+static gh_status open_predictors(job *j, const values *v, gh_err *e)
+{
+    j->threads = v->threads ? (int)v->threads : gh_cpu_count();
+    j->predictors = gh_calloc((size_t)j->threads, sizeof(gh_predictor *));
+    if (!j->predictors)
+        return gh_fail(e, GH_NOMEM, "memory ran out");
+    GH_TRY(open_predictor(&j->predictors[0], v, e));
+    for (j->opened = 1; j->opened < j->threads; j->opened++)
+        GH_TRY(gh_predictor_share(&j->predictors[j->opened], j->predictors[0], e));
+    return gh_conveyor_new(&j->conveyor, j->threads, (size_t)j->threads * ROOM, run_picture, j, e);
+}
+
+static void close_job(job *j)
+{
+    gh_conveyor_free(&j->conveyor);
+    for (int i = 0; i < j->opened; i++)
+        gh_predictor_close(&j->predictors[i]);
+    gh_free(j->predictors);
+    gh_outdir_free(&j->out);
+    gh_todo_free(&j->todo);
+}
+
 static gh_status check_out(const values *v, gh_err *e)
 {
     if (v->resume && v->out)
@@ -312,11 +309,17 @@ static gh_status check_out(const values *v, gh_err *e)
     return GH_OK;
 }
 
-/* Opens the folder of --out. A picture that is being written is finished when a signal comes. */
-static gh_status open_outdir(job *j, const values *v, gh_err *e)
+/* After a signal what was begun is finished, so that lines and files are whole; a second one kills. */
+static void catch_signals(void)
 {
     struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART | (int)SA_RESETHAND};
-    const char *task = gh_predictor_task(j->predictor);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+static gh_status open_outdir(job *j, const values *v, gh_err *e)
+{
+    const char *task = gh_predictor_task(j->predictors[0]);
     if (!v->out)
         return GH_OK;
     if (!v->annotate && strcmp(task, "segment") != 0)
@@ -324,9 +327,7 @@ static gh_status open_outdir(job *j, const values *v, gh_err *e)
                        "--out takes pictures, and for the task %s there are none without --annotate", task);
     if (v->annotate && strcmp(task, "localize") != 0)
         return gh_fail(e, GH_ARG, "--annotate draws boxes; the model %s is for the task %s",
-                       gh_predictor_name(j->predictor), task);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
+                       gh_predictor_name(j->predictors[0]), task);
     return gh_outdir_open(&j->out, v->out, e);
 }
 
@@ -367,17 +368,18 @@ int gh_cmd_predict(int argc, char **argv)
     if (status == GH_OK)
         status = gh_todo_open(&j.todo, v.shard, v.resume, &e);
     if (status == GH_OK)
-        status = open_predictor(&j.predictor, &v, &e);
+        status = open_predictors(&j, &v, &e);
     if (status == GH_OK)
         status = open_outdir(&j, &v, &e);
-    for (int i = 0; i < argc && status == GH_OK && !stop; i++)
+    if (status == GH_OK)
+        catch_signals();
+    for (int i = 0; i < argc && status == GH_OK && goes_on(); i++)
         if (strcmp(argv[i], "-") != 0 && gh_is_folder(argv[i]))
             predict_folder(&j, argv[i]);
         else
             predict_file(&j, argv[i]);
-    gh_predictor_close(&j.predictor);
-    gh_outdir_free(&j.out);
+    while (j.conveyor && finish_picture(&j)) {}
     int exit_code = status == GH_OK ? finish(&j) : gh_cli_fail("predict", status, &e);
-    gh_todo_free(&j.todo);
+    close_job(&j);
     return exit_code;
 }

@@ -13,7 +13,8 @@ int gh_cli_flush(const char *command, int code)
     errno = 0;
     if (fflush(stdout) == 0 && !ferror(stdout))
         return code;
-    fprintf(stderr, "gharial %s: writing the output failed: %s\n", command, strerror(errno));
+    fprintf(stderr, "gharial %s: writing the output failed%s%s\n", command, errno ? ": " : "",
+            errno ? strerror(errno) : ""); /* 0: an earlier line's */
     return gh_status_exit(GH_IO);
 }
 

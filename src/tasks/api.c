@@ -2,13 +2,22 @@
 #include "gharial.h"
 
 #include "base/mem.h"
+#include "base/pool.h"
 #include "tasks/annotate.h"
 #include "tasks/preproc.h"
 #include "tasks/run.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 #define MAX_MODELS 16
+
+/* The threads that predictors of the same models share; the last one frees them. */
+typedef struct crew {
+    atomic_int users;
+    gh_pool *pool;
+    gh_lanes *lanes;
+} crew;
 
 struct gh_predictor {
     gh_model *models[MAX_MODELS];
@@ -16,7 +25,7 @@ struct gh_predictor {
     char **dirs; /* copies of the options' model_dirs */
     size_t ndirs;
     bool selftest;
-    gh_pool *pool;
+    crew *crew;
     gh_worker *worker;
 };
 
@@ -69,6 +78,33 @@ static gh_status open_model(gh_predictor *p, const char *path, gh_err *e)
     return GH_OK;
 }
 
+static void crew_leave(crew **pointer)
+{
+    crew *c = *pointer;
+    *pointer = NULL;
+    if (!c || atomic_fetch_sub(&c->users, 1) > 1)
+        return;
+    gh_lanes_free(&c->lanes);
+    gh_pool_free(&c->pool);
+    gh_free(c);
+}
+
+static gh_status crew_new(crew **out, int threads, gh_err *e)
+{
+    crew *c = gh_calloc(1, sizeof *c);
+    if (!c)
+        return gh_fail(e, GH_NOMEM, "memory ran out at a predictor");
+    atomic_init(&c->users, 1);
+    gh_status status = gh_pool_new(&c->pool, threads, e);
+    if (status == GH_OK)
+        status = gh_lanes_new(&c->lanes, c->pool, e);
+    if (status == GH_OK)
+        *out = c;
+    else
+        crew_leave(&c);
+    return status;
+}
+
 gh_status gh_predictor_open(gh_predictor **out, const char *path, const gh_predictor_options *options,
                             gh_err *e)
 {
@@ -86,9 +122,31 @@ gh_status gh_predictor_open(gh_predictor **out, const char *path, const gh_predi
     if (status == GH_OK)
         status = open_model(p, path, e);
     if (status == GH_OK)
-        status = gh_pool_new(&p->pool, o.threads, e);
+        status = crew_new(&p->crew, o.threads, e);
     if (status == GH_OK)
-        status = gh_worker_new(&p->worker, p->pool, e);
+        status = gh_worker_new_beside(&p->worker, p->crew->lanes, e);
+    if (status == GH_OK)
+        *out = p;
+    else
+        gh_predictor_close(&p);
+    return status;
+}
+
+gh_status gh_predictor_share(gh_predictor **out, const gh_predictor *predictor, gh_err *e)
+{
+    gh_predictor *p = gh_calloc(1, sizeof *p);
+    if (!p)
+        return gh_fail(e, GH_NOMEM, "memory ran out at a predictor");
+    const gh_predictor_options o = {.model_dirs = (const char *const *)predictor->dirs,
+                                    .model_dir_count = predictor->ndirs};
+    p->selftest = predictor->selftest;
+    p->crew = predictor->crew;
+    atomic_fetch_add(&p->crew->users, 1);
+    for (; p->nmodels < predictor->nmodels; p->nmodels++)
+        p->models[p->nmodels] = gh_model_ref(predictor->models[p->nmodels]);
+    gh_status status = copy_dirs(p, &o, e);
+    if (status == GH_OK)
+        status = gh_worker_new_beside(&p->worker, p->crew->lanes, e);
     if (status == GH_OK)
         *out = p;
     else
@@ -102,7 +160,7 @@ void gh_predictor_close(gh_predictor **predictor)
     if (!p)
         return;
     gh_worker_free(&p->worker);
-    gh_pool_free(&p->pool);
+    crew_leave(&p->crew);
     for (size_t i = 0; i < p->nmodels; i++)
         gh_model_put(&p->models[i]);
     for (size_t i = 0; i < p->ndirs; i++)
@@ -209,8 +267,11 @@ gh_status gh_predictor_run(gh_result **out, gh_predictor *predictor, const void 
                                 .nms = o.nms,
                                 .max_side = o.max_side,
                                 .no_emotions = o.no_emotions != 0};
-    return gh_run_merged(out, predictor->worker, predictor->models, predictor->nmodels, data, len, &limits,
-                         &run, e);
+    gh_pool_enter(predictor->crew->pool);
+    gh_status status = gh_run_merged(out, predictor->worker, predictor->models, predictor->nmodels, data, len,
+                                     &limits, &run, e);
+    gh_pool_leave(predictor->crew->pool);
+    return status;
 }
 
 int gh_result_width(const gh_result *result)

@@ -264,6 +264,45 @@ START_TEST(test_public_interface)
 }
 END_TEST
 
+static void *run_shared(void *arg)
+{
+    gh_predictor *p = arg;
+    for (int i = 0; i < 200; i++) {
+        gh_result *one = NULL;
+        if (gh_predictor_run(&one, p, picture.data, picture.len, NULL, NULL) != GH_OK ||
+            gh_result_index(one, 0) != 1)
+            return NULL;
+        gh_result_free(&one);
+    }
+    return p;
+}
+
+/* Three predictors of one model at the same time; the one that they were made of is closed before. */
+START_TEST(test_predictors_share)
+{
+    gh_predictor *p[3] = {0};
+    pthread_t threads[GH_COUNT(p)];
+    gh_predictor_options po;
+    gh_predictor_options_init(&po);
+    po.threads = 2;
+    ck_assert_int_eq(gh_predictor_open(&p[0], tiny_path("a"), &po, &e), GH_OK);
+    ck_assert_int_eq(gh_predictor_share(&p[1], p[0], &e), GH_OK);
+    ck_assert_int_eq(gh_predictor_share(&p[2], p[1], &e), GH_OK);
+    gh_predictor_close(&p[0]);
+    ck_assert_int_eq(gh_predictor_share(&p[0], p[2], &e), GH_OK);
+    ck_assert_str_eq(gh_predictor_name(p[0]), "a");
+    take_png(20, 10, 0, 255, 0);
+    for (size_t i = 0; i < GH_COUNT(p); i++)
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, run_shared, p[i]), 0);
+    for (size_t i = 0; i < GH_COUNT(p); i++) {
+        void *got = NULL;
+        ck_assert_int_eq(pthread_join(threads[i], &got), 0);
+        ck_assert_ptr_eq(got, p[i]);
+        gh_predictor_close(&p[i]);
+    }
+}
+END_TEST
+
 START_TEST(test_public_interface_refuses)
 {
     gh_predictor *p = NULL;
@@ -310,6 +349,7 @@ Suite *gh_suite_run(void)
     tcase_add_test(t, test_memory_may_run_out);
     tcase_add_test(t, test_workers_share_a_model);
     tcase_add_test(t, test_public_interface);
+    tcase_add_test(t, test_predictors_share);
     tcase_add_test(t, test_public_interface_refuses);
     suite_add_tcase(s, t);
     return s;
