@@ -21,6 +21,10 @@ GH_MUST_CHECK gh_status gh_io_list(const gh_io *io, const char *name, int64_t *v
  * dimension counts as height 1. pads_end receives the padding at bottom and right. */
 GH_MUST_CHECK gh_status gh_window(const gh_io *io, gh_conv_shape *s, int pads_end[2], const int64_t window[2],
                                   bool ceil_mode);
+/* Geometry of a Conv, of a ConvTranspose (oc counts all groups; pt and pl are cut off), and of a pooling. */
+GH_MUST_CHECK gh_status gh_conv_shape_of(const gh_io *io, gh_conv_shape *s);
+GH_MUST_CHECK gh_status gh_conv_transpose_shape_of(const gh_io *io, gh_conv_shape *s);
+GH_MUST_CHECK gh_status gh_pool_shape_of(const gh_io *io, gh_conv_shape *s, int pads_end[2]);
 /* GH_LIMIT when `floats` more of packed weights are not to be had. */
 GH_MUST_CHECK gh_status gh_prepare_room(const gh_prepare *p, size_t floats);
 /* Packs a convolution's constant weights into p->packed for the kernel, or for the best one when it is NULL.

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-static gh_status conv_shape(const gh_io *io, gh_conv_shape *s)
+gh_status gh_conv_shape_of(const gh_io *io, gh_conv_shape *s)
 {
     const gh_shape *x = &io->in[0].shape, *w = &io->in[1].shape;
     int64_t groups = gh_node_int(io->node, "group", 1), window[2];
@@ -35,7 +35,7 @@ static gh_status conv_shape(const gh_io *io, gh_conv_shape *s)
 static gh_status conv_infer(gh_io *io)
 {
     gh_conv_shape s;
-    GH_TRY(conv_shape(io, &s));
+    GH_TRY(gh_conv_shape_of(io, &s));
     io->out[0].type = GH_F32;
     io->out[0].shape = (gh_shape){.rank = io->in[0].shape.rank, .dims = {s.n, s.oc, s.oh, s.ow}};
     if (io->in[0].shape.rank == 3)
@@ -73,7 +73,7 @@ static gh_status conv_run(gh_exec *x)
 {
     gh_io io = {.node = x->node, .in = x->in, .nin = x->nin, .out = x->out, .nout = x->nout, .e = x->e};
     conv_range r = {.k = x->k};
-    GH_TRY(conv_shape(&io, &r.job.shape));
+    GH_TRY(gh_conv_shape_of(&io, &r.job.shape));
     r.job.src = x->in[0].data;
     r.job.weights = x->in[1].data;
     r.job.bias = gh_has(&io, 2) ? x->in[2].data : NULL;
@@ -105,7 +105,7 @@ static gh_status conv_prepare(gh_prepare *p)
 {
     gh_conv_shape s;
     const gh_io *io = p->io;
-    GH_TRY(conv_shape(io, &s));
+    GH_TRY(gh_conv_shape_of(io, &s));
     bool constants = io->in[1].data && (!gh_has(io, 2) || io->in[2].data);
     if (!gh_conv_choose(p->k, &s, 0, false) || !constants || io->in[0].data || io->in[0].shape.rank != 4)
         return GH_OK; /* a constant source stands in no layout but the plain one */

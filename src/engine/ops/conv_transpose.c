@@ -95,7 +95,7 @@ static gh_status check_weights(const gh_io *io, int64_t *groups)
 }
 
 /* In the result oc counts all groups; pt and pl are cut off at top and left. */
-static gh_status shape_of(const gh_io *io, gh_conv_shape *s)
+gh_status gh_conv_transpose_shape_of(const gh_io *io, gh_conv_shape *s)
 {
     const gh_shape *x = &io->in[0].shape;
     axis axes[2] = {{0}};
@@ -134,7 +134,7 @@ static gh_status shape_of(const gh_io *io, gh_conv_shape *s)
 static gh_status infer(gh_io *io)
 {
     gh_conv_shape s;
-    GH_TRY(shape_of(io, &s));
+    GH_TRY(gh_conv_transpose_shape_of(io, &s));
     io->out[0].type = GH_F32;
     io->out[0].shape = (gh_shape){.rank = io->in[0].shape.rank, .dims = {s.n, s.oc, s.oh, s.ow}};
     if (io->in[0].shape.rank == 3)
@@ -225,7 +225,7 @@ static gh_status run(gh_exec *x)
 {
     gh_io io = {.node = x->node, .in = x->in, .nin = x->nin, .out = x->out, .nout = x->nout, .e = x->e};
     job j = {.x = x, .bias = gh_has(&io, 2) ? x->in[2].data : NULL};
-    GH_TRY(shape_of(&io, &j.s));
+    GH_TRY(gh_conv_transpose_shape_of(&io, &j.s));
     gh_exec_range(x, j.s.n * j.s.oc, plain_planes, &j);
     return GH_OK;
 }
@@ -269,7 +269,7 @@ static gh_status prepare(gh_prepare *p)
     const gh_io *io = p->io;
     const gh_conv_kernel *kernel =
         p->bf16 && p->k->conv_transpose_bf16 ? p->k->conv_transpose_bf16 : p->k->conv_transpose;
-    GH_TRY(shape_of(io, &s));
+    GH_TRY(gh_conv_transpose_shape_of(io, &s));
     size_t pixels = (size_t)s.ih * (size_t)s.iw, taps = (size_t)s.kh * (size_t)s.kw;
     bool constants = io->in[1].data && (!gh_has(io, 2) || io->in[2].data);
     if (!constants || io->in[0].data || pixels == 0 || s.oh == 0 || s.ow == 0)

@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-static gh_status pool_shape(const gh_io *io, gh_conv_shape *s, int pads_end[2])
+gh_status gh_pool_shape_of(const gh_io *io, gh_conv_shape *s, int pads_end[2])
 {
     const gh_attr *a = gh_node_attr(io->node, "kernel_shape");
     int rank = io->in[0].shape.rank;
@@ -35,7 +35,7 @@ static gh_status pool_infer(gh_io *io)
     gh_dtype type = io->in[0].type;
     if (type != GH_F32 && !(is_max(io->node) && (type == GH_U8 || type == GH_I8)))
         GH_TRY(gh_io_need(io, 0, GH_F32, -1));
-    GH_TRY(pool_shape(io, &s, pads_end));
+    GH_TRY(gh_pool_shape_of(io, &s, pads_end));
     io->out[0].type = type;
     io->out[0].shape = (gh_shape){.rank = io->in[0].shape.rank, .dims = {s.n, s.ic, s.oh, s.ow}};
     if (io->in[0].shape.rank == 3)
@@ -175,7 +175,7 @@ static gh_status pool_run(gh_exec *x)
                     .by_columns = gh_node_int(x->node, "storage_order", 0) != 0,
                     .count_pad = gh_node_int(x->node, "count_include_pad", 0) != 0,
                     .p = (double)gh_node_int(x->node, "p", 2)};
-    GH_TRY(pool_shape(&io, &p.s, pads_end));
+    GH_TRY(gh_pool_shape_of(&io, &p.s, pads_end));
     p.pb = pads_end[0];
     p.pr = pads_end[1];
     gh_exec_range(x, p.s.n * p.s.ic, pool_planes, &p);
@@ -191,7 +191,7 @@ static gh_status pool_prepare(gh_prepare *p)
     job = gh_arena_alloc(p->arena, sizeof *job);
     if (!job)
         return gh_fail(p->io->e, GH_NOMEM, "no memory for a plan");
-    GH_TRY(pool_shape(p->io, &job->shape, pads_end));
+    GH_TRY(gh_pool_shape_of(p->io, &job->shape, pads_end));
     job->count_pad = gh_node_int(p->io->node, "count_include_pad", 0) != 0;
     job->pb = pads_end[0];
     job->pr = pads_end[1];

@@ -1,0 +1,248 @@
+/* Convolution and its gradients by matrix products: the windows of a strip of output rows are laid out as
+ * columns (im2col), and one product takes them all. 1x1 windows need no layout. */
+#include "train/convolve.h"
+
+#include "train/blas.h"
+
+#include <string.h>
+
+enum {
+    STRIP_FLOATS = 64 * 1024, /* of columns: they stay in the second-level cache */
+    MOST_PIECES = 4,          /* of the pictures, whose sums of weights' gradients are added in order */
+};
+
+static bool is_pointwise(const gh_conv_shape *s)
+{
+    return s->kh == 1 && s->kw == 1 && s->sh == 1 && s->sw == 1 && s->pt == 0 && s->pl == 0 &&
+           s->oh == s->ih && s->ow == s->iw;
+}
+
+static int depth_of(const gh_conv_shape *s)
+{
+    return s->ic / s->groups * s->kh * s->kw;
+}
+
+/* Output rows of a strip. */
+static int strip_rows(const gh_conv_shape *s)
+{
+    int rows = STRIP_FLOATS / depth_of(s) / s->ow;
+    rows = rows > 0 ? rows : 1;
+    return is_pointwise(s) || rows > s->oh ? s->oh : rows;
+}
+
+static size_t strip_floats(const gh_conv_shape *s)
+{
+    return is_pointwise(s) ? 0 : (size_t)depth_of(s) * (size_t)strip_rows(s) * (size_t)s->ow;
+}
+
+static int pieces_of(const gh_conv_shape *s)
+{
+    return s->n < MOST_PIECES ? s->n : MOST_PIECES;
+}
+
+static size_t weight_count(const gh_conv_shape *s)
+{
+    return (size_t)s->oc * (size_t)depth_of(s);
+}
+
+size_t gh_convolve_scratch(const gh_conv_shape *s, int threads)
+{
+    return strip_floats(s) * (size_t)threads + weight_count(s) * (size_t)pieces_of(s);
+}
+
+/* Output columns [*from, *to) whose input column ox * step + start lies in 0 .. width-1. */
+static void inside(int *from, int *to, int start, int step, int count, int width)
+{
+    int first = start < 0 ? (-start + step - 1) / step : 0;
+    int last = start < width ? (width - start + step - 1) / step : 0;
+    *to = last < count ? last : count;
+    *from = first < *to ? first : *to;
+}
+
+/* Rows [y0, y0 + rows) of the output as columns: [channel][ky][kx][rows][ow]. */
+static void to_columns(float *dst, const float *src, const gh_conv_shape *s, int y0, int rows)
+{
+    for (int c = 0; c < s->ic / s->groups; c++, src += (size_t)s->ih * (size_t)s->iw)
+        for (int ky = 0; ky < s->kh; ky++)
+            for (int kx = 0; kx < s->kw; kx++)
+                for (int r = 0; r < rows; r++, dst += s->ow) {
+                    int y = (y0 + r) * s->sh + ky * s->dh - s->pt, x = kx * s->dw - s->pl, from, to;
+                    inside(&from, &to, x, s->sw, y >= 0 && y < s->ih ? s->ow : 0, s->iw);
+                    const float *row = src + (ptrdiff_t)y * s->iw + x;
+                    for (int i = 0; i < from; i++)
+                        dst[i] = 0;
+                    if (s->sw == 1 && to > from)
+                        memcpy(dst + from, row + from, (size_t)(to - from) * sizeof *dst);
+                    for (int i = from; i < to && s->sw > 1; i++)
+                        dst[i] = row[i * s->sw];
+                    for (int i = to; i < s->ow; i++)
+                        dst[i] = 0;
+                }
+}
+
+/* Adds such columns to the input's picture. */
+static void from_columns(float *dst, const float *src, const gh_conv_shape *s, int y0, int rows)
+{
+    for (int c = 0; c < s->ic / s->groups; c++, dst += (size_t)s->ih * (size_t)s->iw)
+        for (int ky = 0; ky < s->kh; ky++)
+            for (int kx = 0; kx < s->kw; kx++)
+                for (int r = 0; r < rows; r++, src += s->ow) {
+                    int y = (y0 + r) * s->sh + ky * s->dh - s->pt, x = kx * s->dw - s->pl, from, to;
+                    inside(&from, &to, x, s->sw, y >= 0 && y < s->ih ? s->ow : 0, s->iw);
+                    float *row = dst + (ptrdiff_t)y * s->iw + x;
+                    for (int i = from; i < to; i++)
+                        row[i * s->sw] += src[i];
+                }
+}
+
+typedef struct job {
+    const gh_convolve *c;
+    const float *x, *y, *bias; /* of the direction at hand */
+    float *to;
+    float *pieces;
+} job;
+
+static size_t in_floats(const gh_conv_shape *s)
+{
+    return (size_t)s->ic / (size_t)s->groups * (size_t)s->ih * (size_t)s->iw;
+}
+
+static size_t out_floats(const gh_conv_shape *s)
+{
+    return (size_t)s->oc / (size_t)s->groups * (size_t)s->oh * (size_t)s->ow;
+}
+
+static void fill_planes(float *dst, int planes, size_t size, const float *bias)
+{
+    for (int p = 0; p < planes; p++)
+        for (size_t i = 0; i < size; i++)
+            dst[(size_t)p * size + i] = bias ? bias[p] : 0;
+}
+
+/* Units are pictures times groups. */
+static void forward_units(void *arg, int begin, int end, int thread)
+{
+    const job *j = arg;
+    const gh_conv_shape *s = &j->c->s;
+    int rows = strip_rows(s), ocg = s->oc / s->groups, plane = s->oh * s->ow;
+    float *strip = j->c->scratch + strip_floats(s) * (size_t)thread;
+    for (int u = begin; u < end; u++) {
+        int group = u % s->groups;
+        const float *x = j->x + (size_t)u * in_floats(s);
+        float *y = j->to + (size_t)u * out_floats(s);
+        if (j->bias)
+            fill_planes(y, ocg, (size_t)plane, j->bias + group * ocg);
+        for (int y0 = 0; y0 < s->oh; y0 += rows) {
+            int n = rows < s->oh - y0 ? rows : s->oh - y0;
+            gh_product p = {.m = ocg,
+                            .n = n * s->ow,
+                            .k = depth_of(s),
+                            .a = j->c->weights + (size_t)group * (size_t)ocg * (size_t)depth_of(s),
+                            .b = is_pointwise(s) ? x : strip,
+                            .c = y + (size_t)y0 * (size_t)s->ow,
+                            .lda = depth_of(s),
+                            .ldb = n * s->ow,
+                            .ldc = plane,
+                            .add = j->bias != NULL};
+            if (!is_pointwise(s))
+                to_columns(strip, x, s, y0, n);
+            gh_gemm(&p);
+        }
+    }
+}
+
+void gh_convolve_forward(const gh_convolve *c, const float *x, const float *bias, float *y)
+{
+    job j = {.c = c, .x = x, .bias = bias, .to = y};
+    gh_pool_for(c->pool, c->s.n * c->s.groups, forward_units, &j);
+}
+
+static void input_units(void *arg, int begin, int end, int thread)
+{
+    const job *j = arg;
+    const gh_conv_shape *s = &j->c->s;
+    int rows = strip_rows(s), ocg = s->oc / s->groups, icg = s->ic / s->groups, plane = s->oh * s->ow;
+    float *strip = j->c->scratch + strip_floats(s) * (size_t)thread;
+    for (int u = begin; u < end; u++) {
+        int group = u % s->groups;
+        float *x = j->to + (size_t)u * in_floats(s);
+        const float *y = j->y + (size_t)u * out_floats(s);
+        if (!is_pointwise(s) || j->bias)
+            fill_planes(x, icg, (size_t)s->ih * (size_t)s->iw, j->bias ? j->bias + group * icg : NULL);
+        for (int y0 = 0; y0 < s->oh; y0 += rows) {
+            int n = rows < s->oh - y0 ? rows : s->oh - y0;
+            gh_product p = {.ta = true,
+                            .m = depth_of(s),
+                            .n = n * s->ow,
+                            .k = ocg,
+                            .a = j->c->weights + (size_t)group * (size_t)ocg * (size_t)depth_of(s),
+                            .b = y + (size_t)y0 * (size_t)s->ow,
+                            .c = is_pointwise(s) ? x : strip,
+                            .lda = depth_of(s),
+                            .ldb = plane,
+                            .ldc = n * s->ow,
+                            .add = is_pointwise(s) && j->bias};
+            gh_gemm(&p);
+            if (!is_pointwise(s))
+                from_columns(x, strip, s, y0, n);
+        }
+    }
+}
+
+void gh_convolve_input(const gh_convolve *c, const float *dy, const float *bias, float *dx)
+{
+    job j = {.c = c, .y = dy, .bias = bias, .to = dx};
+    gh_pool_for(c->pool, c->s.n * c->s.groups, input_units, &j);
+}
+
+/* One group of one picture, added to `dw`. */
+static void add_weights(const job *j, float *dw, float *strip, int image, int group, bool first)
+{
+    const gh_conv_shape *s = &j->c->s;
+    int rows = strip_rows(s), ocg = s->oc / s->groups;
+    size_t u = (size_t)image * (size_t)s->groups + (size_t)group;
+    const float *x = j->x + u * in_floats(s), *y = j->y + u * out_floats(s);
+    for (int y0 = 0; y0 < s->oh; y0 += rows) {
+        int n = rows < s->oh - y0 ? rows : s->oh - y0;
+        gh_product p = {.tb = true,
+                        .m = ocg,
+                        .n = depth_of(s),
+                        .k = n * s->ow,
+                        .a = y + (size_t)y0 * (size_t)s->ow,
+                        .b = is_pointwise(s) ? x : strip,
+                        .c = dw + (size_t)group * (size_t)ocg * (size_t)depth_of(s),
+                        .lda = s->oh * s->ow,
+                        .ldb = n * s->ow,
+                        .ldc = depth_of(s),
+                        .add = !first || y0 > 0};
+        if (!is_pointwise(s))
+            to_columns(strip, x, s, y0, n);
+        gh_gemm(&p);
+    }
+}
+
+static void weights_pieces(void *arg, int begin, int end, int thread)
+{
+    const job *j = arg;
+    const gh_conv_shape *s = &j->c->s;
+    float *strip = j->c->scratch + strip_floats(s) * (size_t)thread;
+    int pieces = pieces_of(s);
+    for (int p = begin; p < end; p++) {
+        int from = s->n * p / pieces, to = s->n * (p + 1) / pieces;
+        for (int i = from; i < to; i++)
+            for (int g = 0; g < s->groups; g++)
+                add_weights(j, j->pieces + (size_t)p * weight_count(s), strip, i, g, i == from);
+    }
+}
+
+void gh_convolve_weights(const gh_convolve *c, const float *x, const float *dy, float *dw)
+{
+    size_t count = weight_count(&c->s);
+    job j = {.c = c, .x = x, .y = dy};
+    j.pieces = c->scratch + strip_floats(&c->s) * (size_t)gh_pool_size(c->pool);
+    gh_pool_for(c->pool, pieces_of(&c->s), weights_pieces, &j);
+    memcpy(dw, j.pieces, count * sizeof *dw);
+    for (int p = 1; p < pieces_of(&c->s); p++)
+        for (size_t i = 0; i < count; i++)
+            dw[i] += j.pieces[(size_t)p * count + i];
+}
