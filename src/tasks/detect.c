@@ -16,6 +16,7 @@ static const gh_detector *detector_of(gh_decoder decoder)
     static const gh_detector *const table[] = {
         [GH_DECODE_CENTERNET] = &gh_detector_centernet,
         [GH_DECODE_ANCHORS] = &gh_detector_anchors,
+        [GH_DECODE_BOX] = &gh_detector_box,
     };
     return (unsigned)decoder < GH_COUNT(table) ? table[decoder] : NULL;
 }

@@ -45,6 +45,6 @@ typedef struct gh_detector {
     void (*points)(float xy[GH_LANDMARKS][2], const gh_box *b, const gh_detection *d);
 } gh_detector;
 
-extern const gh_detector gh_detector_centernet, gh_detector_anchors;
+extern const gh_detector gh_detector_centernet, gh_detector_anchors, gh_detector_box;
 
 #endif

@@ -12,7 +12,7 @@ static gh_status check_manifest(const gh_manifest *m, gh_err *e)
     const gh_manifest_input *in = &m->input;
     if (!gh_detect_knows(m->decoder))
         return gh_fail(e, GH_UNSUPPORTED,
-                       "model '%s': task localize takes the decoders anchors and centernet", m->name);
+                       "model '%s': task localize takes the decoders anchors, centernet and box", m->name);
     if (m->boxes.activation == GH_ACTIVATION_MINMAX)
         return gh_fail(e, GH_UNSUPPORTED,
                        "model '%s': task localize takes the activations none, sigmoid and softmax", m->name);

@@ -1,4 +1,6 @@
-/* The key `output` of model.json: the decoder, and for the decoders of boxes
+/* The key `output` of model.json: the decoder, and for the decoders of boxes (anchors; centernet: maps of
+ * centres, sizes and offsets; box: one box a picture, N x 4 of its centre's x and y, its width and height in
+ * shares of the input, and N x labels of scores)
  *
  *   nms         overlap (IoU) at which the weaker of two boxes goes (centernet 0.3, anchors 0.5)
  *   sort        score | area: which box comes first (score)
@@ -10,7 +12,7 @@
  *   order       xy | yx: whether x stands before y, in boxes, landmarks and anchors (xy)
  *   activation  none | sigmoid | softmax: from the network's numbers to scores (none)
  *
- * (the last six for anchors alone), and for the decoder mask
+ * (activation for anchors and box, the other five of the last six for anchors alone), and for the decoder mask
  *
  *   scores      name of the network's output (the first)
  *   activation  none | sigmoid | softmax | minmax: from the network's numbers to 0..1; softmax is over the

@@ -4,7 +4,7 @@
 #define GH_TASKS_MANIFEST_OUTPUT_H
 
 /* Outputs of a network that a decoder of boxes reads. centernet: heat map, size, offset, landmarks; anchors:
- * boxes, scores, landmarks, anchors. */
+ * boxes, scores, landmarks, anchors; box: boxes, scores. */
 #define GH_DETECT_OUTPUTS 4
 
 /* Limits of anchors that are generated: grids, and sizes in each. */

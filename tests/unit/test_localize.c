@@ -177,7 +177,7 @@ static const struct {
 } unfit[] = {
     {"centernet", "\"fit\": \"stretch\"", "model.json says 1x3x32x64"},
     {"centernet", "\"fit\": \"crop\", \"stride\": 32", "takes the fits stretch and pad"},
-    {"softmax", "\"fit\": \"stretch\", \"stride\": 32", "takes the decoders anchors and centernet"},
+    {"softmax", "\"fit\": \"stretch\", \"stride\": 32", "takes the decoders anchors, centernet and box"},
     {"anchors", "\"fit\": \"stretch\", \"stride\": 32", "the decoder anchors takes 1x8x4"},
     {"centernet", "\"fit\": \"stretch\", \"stride\": 48", "no multiple of its stride"},
 };
