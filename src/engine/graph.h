@@ -93,6 +93,10 @@ GH_MUST_CHECK gh_status gh_graph_new(gh_graph **out, gh_err *e);
 void gh_graph_free(gh_graph **graph);
 GH_MUST_CHECK gh_status gh_graph_check(const gh_graph *g, gh_err *e);
 
+/* A copy that shares texts and constants' elements with `g`, which outlives it; for a net beside a graph that
+ * goes on being trained. */
+GH_MUST_CHECK gh_status gh_graph_copy(gh_graph **out, const gh_graph *g, gh_err *e);
+
 /* A value that some node or the caller will fill. `name` is copied; "" makes a unique one. */
 uint32_t gh_graph_value(gh_graph *g, const char *name, gh_dtype type, gh_shape shape);
 /* A constant. With `copy` the elements are copied into the arena, else they must outlive the graph. */
