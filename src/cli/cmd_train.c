@@ -10,6 +10,7 @@ static const struct {
     int (*run)(int argc, char **argv);
 } tasks[] = {
     {"classify", gh_cmd_train_classify},
+    {"segment", gh_cmd_train_segment},
 };
 
 static volatile bool stop;
@@ -26,6 +27,17 @@ volatile const bool *gh_train_stop(void)
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
     return &stop;
+}
+
+gh_status gh_balance_of(gh_balance *out, const char *text, gh_err *e)
+{
+    static const char *const names[] = {"none", "sqrt", "weights"};
+    for (size_t i = 0; i < GH_COUNT(names); i++)
+        if (strcmp(text, names[i]) == 0) {
+            *out = (gh_balance)i;
+            return GH_OK;
+        }
+    return gh_fail(e, GH_ARG, "--balance is '%.40s'; none, sqrt and weights are known", text);
 }
 
 /* "classify, segment and localize", from the table. */

@@ -73,17 +73,6 @@ static const gh_usage usage = {
     .quiet = true,
 };
 
-static gh_status balance_of(gh_balance *out, const char *text, gh_err *e)
-{
-    static const char *const names[] = {"none", "sqrt", "weights"};
-    for (size_t i = 0; i < GH_COUNT(names); i++)
-        if (strcmp(text, names[i]) == 0) {
-            *out = (gh_balance)i;
-            return GH_OK;
-        }
-    return gh_fail(e, GH_ARG, "--balance is '%.40s'; none, sqrt and weights are known", text);
-}
-
 static int print_summary(const values *v, const gh_train_summary *s)
 {
     if (v->json) {
@@ -140,7 +129,7 @@ static gh_status train(gh_train_summary *s, const values *v, char **body, char *
                        v->data ? "--out DIR" : "--data DIR");
     if (v->split && strcmp(v->split, "all") != 0 && (o.part = gh_split_of(v->split)) == GH_SPLIT_NONE)
         return gh_fail(e, GH_ARG, "--split is '%.40s'; it takes train, val, test or all", v->split);
-    GH_TRY(balance_of(&o.balance, v->balance, e));
+    GH_TRY(gh_balance_of(&o.balance, v->balance, e));
     GH_TRY(gh_augment_parse(&o.augment, v->augment, e));
     GH_TRY(gh_cli_model_path(body, v->body, &v->models, e));
     GH_TRY(gh_pool_new(pool, (int)v->threads, e));

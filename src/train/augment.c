@@ -52,7 +52,7 @@ static gh_status read_word(gh_augment *a, const char *word, size_t len, gh_err *
     size_t name = equals ? (size_t)(equals - word) : len, i;
     char *end = NULL;
     if (len == 4 && strncmp(word, "none", 4) == 0)
-        memset(a, 0, sizeof *a);
+        *a = (gh_augment){.window = a->window};
     else if (len == 7 && strncmp(word, "default", 7) == 0)
         for (i = 0; i < GH_COUNT(rows); i++)
             *strength(a, i) = rows[i].by_default ? rows[i].usual : 0;
@@ -123,16 +123,17 @@ static place draw_place(const gh_augment *a, gh_rng *rng)
         p.ratio = exp(0.5 * log1p((double)a->ratio) * either_way(rng));
     if (a->rotate > 0)
         p.angle = (double)a->rotate * either_way(rng) * M_PI / 180;
-    if (a->crop > 0) {
-        p.dx = (double)a->crop * either_way(rng);
-        p.dy = (double)a->crop * either_way(rng);
+    double far = a->window.width > 0 ? 1 : (double)a->crop; /* a window may be anywhere */
+    if (far > 0) {
+        p.dx = far * either_way(rng);
+        p.dy = far * either_way(rng);
     }
     return p;
 }
 
 static bool stays(const gh_augment *a)
 {
-    return a->scale <= 0 && a->ratio <= 0 && a->rotate <= 0 && a->crop <= 0;
+    return a->window.width <= 0 && a->scale <= 0 && a->ratio <= 0 && a->rotate <= 0 && a->crop <= 0;
 }
 
 /* How far the middle of a window of `seen` pixels may go either way over `all` of them: to the edge; or,
@@ -146,16 +147,18 @@ static double way(double seen, double all)
 
 /* From the result to the full picture: the plain placement, then zoom and turn about the middle of what it
  * shows, in the picture's own pixels so that squares stay squares. */
-static gh_affine affine_of(const place *p, const gh_placement *plain)
+static gh_affine affine_of(const place *p, const gh_placement *plain, gh_size window)
 {
     double sx = plain->box.w / plain->width, sy = plain->box.h / plain->height;
     double mx = plain->box.x + plain->box.w / 2, my = plain->box.y + plain->box.h / 2;
     double zx = p->zoom * p->ratio, zy = p->zoom / p->ratio;
     double c = cos(p->angle), s = sin(p->angle), mirror = p->flip ? -1 : 1;
     /* of the result, from its middle as the plain placement has it */
-    double du = -(plain->x + plain->width / 2.0), dv = -(plain->y + plain->height / 2.0);
-    double ox = mx + p->dx * way(plain->box.w / zx, plain->box.w);
-    double oy = my + p->dy * way(plain->box.h / zy, plain->box.h);
+    bool part = window.width > 0;
+    double du = -(part ? window.width / 2.0 : plain->x + plain->width / 2.0);
+    double dv = -(part ? window.height / 2.0 : plain->y + plain->height / 2.0);
+    double ox = mx + p->dx * way((part ? window.width : plain->width) * sx / zx, plain->box.w);
+    double oy = my + p->dy * way((part ? window.height : plain->height) * sy / zy, plain->box.h);
     double a = mirror * c * sx / zx, b = -s * sy / zy, d = mirror * s * sx / zx, g = c * sy / zy;
     return (gh_affine){{a, b, a * du + b * dv + ox, d, g, d * du + g * dv + oy}};
 }
@@ -179,14 +182,20 @@ static void mirror_pixels(uint8_t *pixels, int width, int height)
     }
 }
 
+static gh_size size_of(const gh_manifest_input *in, const gh_augment *a)
+{
+    return a->window.width > 0 ? a->window : (gh_size){in->width, in->height};
+}
+
 static gh_status move(const gh_augment_to *to, const gh_augment_from *from, const gh_manifest_input *in,
                       const gh_augment *a, gh_rng *rng, gh_err *e)
 {
     const gh_image *image = from->image;
-    int width = in->width, height = in->height;
+    gh_size size = size_of(in, a);
+    int width = size.width, height = size.height;
     gh_placement plain = gh_preproc_place(in, image->full_width, image->full_height);
     place p = draw_place(a, rng);
-    gh_affine t = affine_of(&p, &plain);
+    gh_affine t = affine_of(&p, &plain, a->window);
     uint8_t fill[3];
     fill_colour(fill, in);
     if (stays(a)) {
@@ -206,7 +215,8 @@ static gh_status move(const gh_augment_to *to, const gh_augment_from *from, cons
 gh_status gh_augment_make(const gh_augment_to *to, const gh_augment_from *from, const gh_manifest_input *in,
                           const gh_augment *a, gh_rng *rng, gh_err *e)
 {
-    size_t count = (size_t)in->width * (size_t)in->height;
+    gh_size size = size_of(in, a);
+    size_t count = (size_t)size.width * (size_t)size.height;
     uint8_t fill[3];
     fill_colour(fill, in);
     GH_TRY(move(to, from, in, a, rng, e));
@@ -215,10 +225,10 @@ gh_status gh_augment_make(const gh_augment_to *to, const gh_augment_from *from, 
     if (happens(a->grey, rng))
         gh_augment_grey(to->pixels, count);
     if (happens(a->small, rng))
-        GH_TRY(gh_augment_small(to->pixels, in->width, in->height, rng, e));
+        GH_TRY(gh_augment_small(to->pixels, size.width, size.height, rng, e));
     if (happens(a->blur, rng))
-        GH_TRY(gh_augment_blur(to->pixels, in->width, in->height, rng, e));
+        GH_TRY(gh_augment_blur(to->pixels, size.width, size.height, rng, e));
     if (happens(a->cutout, rng))
-        gh_augment_cutout(to, from->nboxes, in->width, in->height, fill, rng);
+        gh_augment_cutout(to, from->nboxes, size.width, size.height, fill, rng);
     return GH_OK;
 }

@@ -10,12 +10,13 @@
 
 /* How strong each change is; 0 = none. */
 typedef struct gh_augment {
-    float flip;   /* share of the pictures that are mirrored, 0..1 */
-    float scale;  /* zoomed by a factor from 1 / (1 + scale) to 1 + scale */
-    float ratio;  /* width against height, by such a factor */
-    float crop;   /* shifted by up to this share of what a zoom hides, or else of the side, 0..1 */
-    float rotate; /* degrees either way */
-    float colour; /* brightness, contrast, saturation and white balance vary by this share either way */
+    gh_size window; /* of the network's input only so many pixels are made, from a place at random; 0 = all */
+    float flip;     /* share of the pictures that are mirrored, 0..1 */
+    float scale;    /* zoomed by a factor from 1 / (1 + scale) to 1 + scale */
+    float ratio;    /* width against height, by such a factor */
+    float crop;     /* shifted by up to this share of what a zoom hides, or else of the side, 0..1 */
+    float rotate;   /* degrees either way */
+    float colour;   /* brightness, contrast, saturation and white balance vary by this share either way */
     float blur, cutout, grey, small; /* shares of the pictures: blurred; a part hidden; without colour; of few
                                         pixels, scaled up */
 } gh_augment;
@@ -41,8 +42,8 @@ typedef struct gh_augment_box {
     bool kept;      /* false: too little of it is to be seen, and `box` means nothing */
 } gh_augment_box;
 
-/* Arrays are the caller's: in->width * in->height pixels of 3 bytes (RGB) and of 1, and nboxes boxes. `mask`
- * may be NULL. */
+/* Arrays are the caller's: pixels of 3 bytes (RGB) and of 1, as many as the input or the window has, and
+ * nboxes boxes. `mask` may be NULL. */
 typedef struct gh_augment_to {
     uint8_t *pixels, *mask;
     gh_augment_box *boxes;

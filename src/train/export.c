@@ -1,19 +1,15 @@
-/* Writing a trained model: the network first, then its self-test with the answer that the written network
- * gives, then the manifest. */
+/* Writing a trained head: the network first, then its manifest, then the self-test. */
 #include "train/export.h"
 
 #include "base/file.h"
 #include "base/mem.h"
 #include "engine/cut.h"
 #include "engine/onnx.h"
-#include "tasks/run.h"
+#include "train/model_folder.h"
 
 #include <jansson.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-#define SELFTEST_TOLERANCE 0.02
 
 static gh_status no_memory(gh_err *e)
 {
@@ -86,20 +82,6 @@ static gh_status write_network(const gh_export *x, const char *path, gh_err *e)
 
 /* ---- the manifest ---- */
 
-static json_t *input_json(const gh_manifest_input *in)
-{
-    static const char *const fits[] = {"crop", "letterbox", "stretch", "pad"};
-    static const char *const filters[] = {"bilinear", "bicubic", "bilinear-plain", "lanczos"};
-    json_t *o = json_pack("{s:i, s:i, s:s, s:[f,f,f], s:[f,f,f], s:s, s:s}", "width", in->width, "height",
-                          in->height, "colour", in->order == GH_ORDER_BGR ? "bgr" : "rgb", "mean",
-                          (double)in->mean[0], (double)in->mean[1], (double)in->mean[2], "scale",
-                          (double)in->scale[0], (double)in->scale[1], (double)in->scale[2], "fit",
-                          fits[in->fit], "filter", filters[in->filter]);
-    if (o && in->fit == GH_FIT_CROP)
-        json_object_set_new(o, "crop", json_real(in->crop));
-    return o;
-}
-
 static json_t *share_json(const char *set, const char *metric, const gh_share *s)
 {
     return json_pack("{s:s, s:s, s:f, s:[f,f], s:I, s:I}", "set", set, "metric", metric, "value", s->value,
@@ -156,26 +138,6 @@ static json_t *training_json(const gh_export *x)
     return o;
 }
 
-/* What the body says of its own source, kept with the head. */
-static json_t *source_json(const gh_export *x)
-{
-    json_t *body = json_loads(x->body->manifest->json, 0, NULL);
-    json_t *source = json_object_get(body, "source");
-    json_t *o =
-        json_pack("{s:s, s:s}", "trained_by", "gharial train " GH_VERSION, "body", x->body->manifest->name);
-    if (o && json_is_object(source)) {
-        const char *keys[] = {"registry", "package", "version", "sha256"};
-        for (size_t i = 0; i < GH_COUNT(keys); i++)
-            if (json_object_get(source, keys[i])) {
-                char key[32];
-                snprintf(key, sizeof key, "body_%s", keys[i]);
-                json_object_set(o, key, json_object_get(source, keys[i]));
-            }
-    }
-    json_decref(body);
-    return o;
-}
-
 static json_t *labels_json(const gh_trainset *set)
 {
     json_t *list = json_array();
@@ -193,12 +155,13 @@ static gh_status build_manifest(json_t **out, const gh_export *x, gh_err *e)
     json_t *labels = labels_json(x->set);
     if (!labels)
         return gh_fail(e, GH_FORMAT, "the name of a class is not UTF-8 text");
-    json_t *m = json_pack("{s:s, s:s, s:s, s:o, s:{s:s}, s:o, s:s, s:o, s:o, s:o, s:s}", "name", x->name,
-                          "version", "1", "task", "classify", "input", input_json(&x->body->manifest->input),
-                          "output", "decoder", "softmax", "labels", labels, "license",
-                          x->body->manifest->license ? x->body->manifest->license : "unknown", "source",
-                          source_json(x), "accuracy", accuracy_json(x), "training", training_json(x), "cut",
-                          x->body->cut);
+    json_t *m =
+        json_pack("{s:s, s:s, s:s, s:o, s:{s:s}, s:o, s:s, s:o, s:o, s:o, s:s}", "name", x->name, "version",
+                  "1", "task", "classify", "input", gh_folder_input(&x->body->manifest->input), "output",
+                  "decoder", "softmax", "labels", labels, "license",
+                  x->body->manifest->license ? x->body->manifest->license : "unknown", "source",
+                  gh_folder_source(x->body->manifest), "accuracy", accuracy_json(x), "training",
+                  training_json(x), "cut", x->body->cut);
     if (m && x->head_only)
         json_object_set_new(m, "body", json_string(gh_hash_text(x->body->file_hash, body)));
     if (m && x->reject)
@@ -209,73 +172,6 @@ static gh_status build_manifest(json_t **out, const gh_export *x, gh_err *e)
     return GH_OK;
 }
 
-static gh_status write_manifest(const json_t *m, const char *folder, gh_err *e)
-{
-    char *text = json_dumps(m, JSON_INDENT(2) | JSON_REAL_PRECISION(9)),
-         *path = gh_path_join(folder, "model.json");
-    gh_status status = text && path ? gh_file_write(path, text, strlen(text), e) : no_memory(e);
-    gh_free(path);
-    free(text);
-    return status;
-}
-
-/* ---- the self-test ---- */
-
-/* Copies the picture under a name that says its kind; the name is given through `name`. */
-static gh_status copy_picture(char name[32], gh_buf *bytes, const char *picture, const char *folder,
-                              gh_err *e)
-{
-    gh_image_info info;
-    GH_TRY(gh_file_read(bytes, picture, GH_MAX_SELFTEST_BYTES, e));
-    GH_TRY(gh_image_probe(&info, bytes->data, bytes->len, NULL, e));
-    snprintf(name, 32, "selftest.%s",
-             info.format == GH_IMAGE_JPEG  ? "jpg"
-             : info.format == GH_IMAGE_PNG ? "png"
-                                           : "webp");
-    char *path = gh_path_join(folder, name);
-    gh_status status = path ? gh_file_write(path, bytes->data, bytes->len, e) : no_memory(e);
-    gh_free(path);
-    return status;
-}
-
-/* The answer that the written model gives. */
-static gh_status answer(int *index, double *score, const char *folder, const gh_buf *picture, gh_err *e)
-{
-    gh_model *model = NULL;
-    gh_worker *worker = NULL;
-    gh_result *result = NULL;
-    gh_status status = gh_model_open(&model, folder, false, e);
-    if (!status)
-        status = gh_worker_new(&worker, NULL, e);
-    if (!status)
-        status = gh_run(&result, worker, model, picture->data, picture->len, NULL, NULL, e);
-    if (!status && result->nlabels > 0) {
-        *index = result->labels[0].index;
-        *score = (double)result->labels[0].score;
-    }
-    gh_result_free(&result);
-    gh_worker_free(&worker);
-    gh_model_put(&model);
-    return status;
-}
-
-static gh_status add_selftest(json_t *manifest, const gh_export *x, const char *folder, gh_err *e)
-{
-    gh_buf bytes = {0};
-    char name[32];
-    int index = 0;
-    double score = 0;
-    gh_status status = copy_picture(name, &bytes, x->selftest_picture, folder, e);
-    if (!status)
-        status = answer(&index, &score, folder, &bytes, e);
-    if (!status && json_object_set_new(manifest, "selftest",
-                                       json_pack("{s:s, s:i, s:f, s:f}", "input", name, "index", index,
-                                                 "score", score, "tolerance", SELFTEST_TOLERANCE)) != 0)
-        status = no_memory(e);
-    gh_buf_free(&bytes);
-    return status ? status : write_manifest(manifest, folder, e);
-}
-
 gh_status gh_export_write(const gh_export *x, const char *folder, gh_err *e)
 {
     json_t *manifest = NULL;
@@ -284,10 +180,10 @@ gh_status gh_export_write(const gh_export *x, const char *folder, gh_err *e)
     if (!status)
         status = build_manifest(&manifest, x, e);
     if (!status)
-        status = write_manifest(manifest, folder, e);
+        status = gh_folder_manifest(manifest, folder, e);
     /* a head alone is tested when a server has joined it to its body */
     if (!status && x->selftest_picture && !x->head_only)
-        status = add_selftest(manifest, x, folder, e);
+        status = gh_folder_selftest(manifest, folder, x->selftest_picture, e);
     json_decref(manifest);
     gh_free(network);
     return status;

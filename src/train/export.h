@@ -6,9 +6,6 @@
 #include "train/fit.h"
 #include "train/reject.h"
 
-/* Largest picture that is copied for a self-test. */
-#define GH_MAX_SELFTEST_BYTES ((size_t)8 << 20)
-
 typedef struct gh_export {
     const gh_body *body;
     const gh_trainset *set;

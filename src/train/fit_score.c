@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "train/export.h"
 #include "train/fit_parts.h"
+#include "train/model_folder.h"
 
 #include <math.h>
 #include <string.h>

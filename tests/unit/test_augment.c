@@ -196,6 +196,39 @@ START_TEST(test_pixels_change_and_places_stay)
 }
 END_TEST
 
+/* A window of the input has the input's scale, and is found all over the picture. */
+START_TEST(test_windows)
+{
+    static uint8_t whole[SIDE * SIDE * 3], part[32 * 24 * 3], labels[32 * 24];
+    gh_augment a = {.window = {32, 24}};
+    gh_rng rng;
+    const gh_augment_from from = {image, mask, &place, 1};
+    const gh_augment_to to = {part, labels, &box};
+    int least = SIDE, most = 0, off = 0;
+    make("none", 1);
+    memcpy(whole, pixels, sizeof whole);
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        gh_rng_seed(&rng, seed);
+        ck_assert_int_eq(gh_augment_make(&to, &from, &in, &a, &rng, &e), GH_OK);
+        int x = (int)lround((part[1] - 20) * 0.6), y = (int)lround((part[2] - 20) * 0.8);
+        least = x < least ? x : least;
+        most = x > most ? x : most;
+        ck_assert(x >= -1 && x <= SIDE - 31 && y >= -1 && y <= SIDE - 23);
+        x = x < 0 ? 0 : x > SIDE - 32 ? SIDE - 32 : x;
+        y = y < 0 ? 0 : y > SIDE - 24 ? SIDE - 24 : y;
+        for (int i = 0; i < 32 * 24; i++) {
+            const uint8_t *w = whole + ((y + i / 32) * SIDE + x + i % 32) * 3;
+            ck_assert_int_le(abs(w[1] - part[i * 3 + 1]), 4); /* greens and blues are ramps */
+            ck_assert_int_le(abs(w[2] - part[i * 3 + 2]), 4);
+            off += (part[i * 3] > 130) != (labels[i] == 1);
+        }
+    }
+    ck_assert_int_le(least, 3);
+    ck_assert_int_ge(most, SIDE - 32 - 3);
+    ck_assert_int_lt(off, SEEDS * 32 * 24 / 50);
+}
+END_TEST
+
 START_TEST(test_words)
 {
     gh_augment a, again;
@@ -228,6 +261,7 @@ Suite *gh_suite_augment(void)
     tcase_add_test(c, test_boxes_follow_and_are_dropped);
     tcase_add_test(c, test_chance_is_the_generator_alone);
     tcase_add_test(c, test_pixels_change_and_places_stay);
+    tcase_add_test(c, test_windows);
     tcase_add_test(c, test_words);
     suite_add_tcase(suite, c);
     return suite;
