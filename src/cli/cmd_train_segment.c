@@ -64,7 +64,7 @@ static const gh_usage usage = {
         "DIR/masks/NAME.png, or both in DIR/train and DIR/val; a mask's values are classes, named by a line "
         "each\n"
         "in DIR/classes.txt; 255 and classes named void count nowhere.",
-    .example = "gharial train segment --data street/ --out models/street --size 480x352 --window 240x192",
+    .example = "gharial train segment --data street/ --out models/street --size 480x352 --window 256x192",
     .options = options,
     .min_args = 0,
     .max_args = 0,

@@ -11,16 +11,19 @@
 static const float usual_mean[3] = {123.7f, 116.3f, 103.5f};
 #define USUAL_SCALE 0.0171f
 
-static gh_status check_size(const gh_segment_run *r)
+/* Both sides go down `levels` steps of two, and up again. */
+static gh_status check_size(const gh_segment_run *r, int levels)
 {
     const gh_size sizes[2] = {r->o->size, r->step};
+    int stride = 1 << levels;
     for (int i = 0; i < 2; i++)
-        if (sizes[i].width % 32 || sizes[i].height % 32 || sizes[i].width < 64 || sizes[i].height < 64)
+        if (sizes[i].width % stride || sizes[i].height % stride || sizes[i].width < 64 ||
+            sizes[i].height < 64)
             return gh_fail(
                 r->e, GH_ARG,
-                "%s %dx%d: each side has to be a multiple of 32, as a decoder goes down and up in steps of "
-                "two, and at least 64",
-                i ? "--window" : "--size", sizes[i].width, sizes[i].height);
+                "%s %dx%d: each side has to be a multiple of %d, the stride that the decoder begins at, and "
+                "at least 64",
+                i ? "--window" : "--size", sizes[i].width, sizes[i].height, stride);
     if (r->step.width > r->o->size.width || r->step.height > r->o->size.height)
         return gh_fail(r->e, GH_ARG, "--window %dx%d is larger than --size %dx%d, of which it is a part",
                        r->step.width, r->step.height, r->o->size.width, r->o->size.height);
@@ -71,7 +74,7 @@ gh_status gh_segment_net(gh_segment_run *r)
     gh_taps taps;
     gh_decoder_options decoder = r->o->decoder;
     r->step = r->o->window.width ? r->o->window : r->o->size;
-    GH_TRY(check_size(r));
+    GH_TRY(check_size(r, 4));
     GH_TRY(r->o->scratch ? fresh_body(r) : read_body(r));
     set_input(r);
     r->augment = r->o->augment;
@@ -80,6 +83,7 @@ gh_status gh_segment_net(gh_segment_run *r)
     decoder.classes = (int)r->data->nclasses;
     decoder.seed = r->o->learn.seed + 1;
     GH_TRY(gh_taps_find(&taps, r->graph, r->step.width, r->step.height, r->e));
+    GH_TRY(check_size(r, taps.deepest));
     return gh_decoder_build(&r->level, r->graph, &taps, &decoder, r->e);
 }
 
