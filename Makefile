@@ -19,7 +19,8 @@ Q       := $(if $(V),,@)
 MAKEFLAGS += --no-print-directory
 
 WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes
-CSTD    := -std=c17 -D_GNU_SOURCE
+# A multiply-add that rounds once stands only where a kernel asks for it: gcc keeps to that by -std=c17, clang does not.
+CSTD    := -std=c17 -D_GNU_SOURCE$(if $(findstring clang,$(CC)), -ffp-contract=off)
 # Sanitizers replace the hardening, and fortified functions need an optimiser.
 HARDEN  := $(if $(SAN)$(filter -O0,$(CFLAGS)),,-fstack-protector-strong -D_FORTIFY_SOURCE=2)
 LDHARD  := -Wl,-z,relro,-z,now
@@ -60,6 +61,8 @@ help:
 #: check-asan    unit, ONNX and end-to-end tests under Address and Undefined sanitizers
 #: check-tsan    the same under the Thread sanitizer
 #: check-valgrind unit tests under Valgrind, with the plain C kernels
+#: check-nehalem the program and the unit tests on an emulated CPU without AVX2 (half an hour)
+#: check-arm64   the same of a build for arm64, on an emulated arm64 CPU
 #: check-page    the page in headless Chromium, which it installs
 #: check-ort     compare random networks and photos with ONNX Runtime (a part of check)
 #: bench         speed beside ONNX Runtime, OpenVINO and MNN, training of heads beside scikit-learn (DATA=FOLDER: on its photos)
@@ -173,6 +176,22 @@ check-tsan: check-inputs
 # Valgrind knows no AVX-512.
 check-valgrind: $(BUILD)/unit
 	GHARIAL_CPU=ref CK_FORK=no CK_TIMEOUT_MULTIPLIER=20 valgrind -q --error-exitcode=1 --leak-check=full $<
+
+# ---- processors without AVX2, emulated: no part of check ----
+# What the emulator starts must be able to find the emulated system's libraries: -L.
+ARM64_ROOT := .build/arm64/sysroot/root
+ARM64_LIBS := $(filter %-dev check,$(filter-out libopenblas-dev,$(BUILD_PACKAGES) $(TEST_PACKAGES))) libopenblas-pthread-dev
+.PHONY: check-nehalem check-arm64
+check-nehalem: check-inputs
+	$(call install_missing,qemu-user)
+	$(MAKE) $(JOBS) $(BUILD)/unit
+	$(Q)BUILD=$(BUILD) HOST=$(BUILD)/gharial EMULATOR="qemu-x86_64 -cpu Nehalem" sh tests/cpus/run.sh $(SUITE)
+
+check-arm64: check-inputs
+	$(call install_missing,qemu-user gcc-aarch64-linux-gnu)
+	$(Q)sh tests/cpus/sysroot.sh .build/arm64/sysroot arm64 $(ARM64_LIBS)
+	$(MAKE) $(JOBS) BUILD=.build/arm64 CC="aarch64-linux-gnu-gcc --sysroot=$(ARM64_ROOT)" .build/arm64/gharial .build/arm64/unit
+	$(Q)BUILD=.build/arm64 HOST=$(BUILD)/gharial EMULATOR="qemu-aarch64 -L $(ARM64_ROOT)" sh tests/cpus/run.sh $(SUITE)
 
 # ---- fuzzing: each tests/fuzz/fuzz_NAME.c is a program; its seeds are tests/fuzz/corpus/NAME ----
 FUZZERS := $(patsubst tests/fuzz/fuzz_%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))

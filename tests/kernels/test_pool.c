@@ -76,32 +76,40 @@ static const int windows[][11] = {
 static const int sides[][2] = {{1, 1}, {3, 4}, {5, 5}, {7, 9}, {8, 8}, {6, 17}, {11, 2}};
 static const int widths[] = {1, 7, 8, 9, 15, 16, 17, 33};
 
+/* The greatest, the average, and the average in which padding counts, where the window fits. */
+static void check_window(const gh_kernels *k, gh_rng *rng, const int *w, int n, int c, int ih, int iw)
+{
+    int height = ih + w[6] + w[8] - (w[0] - 1) * w[4] - 1;
+    int width = iw + w[7] + w[9] - (w[1] - 1) * w[5] - 1;
+    if (height < 0 || width < 0)
+        return;
+    int oh = height / w[2] + 1, ow = width / w[3] + 1;
+    oh += w[10] && height % w[2];
+    ow += w[10] && width % w[3];
+    for (int mode = 0; mode < 3; mode++) {
+        pool_call call = {
+            .k = k,
+            .job = {.shape = {n, c, ih, iw, c, oh, ow, w[0], w[1], w[2], w[3], w[4], w[5], w[6], w[7], 1},
+                    .count_pad = mode == 2,
+                    .pb = w[8],
+                    .pr = w[9]},
+            .max = mode == 0};
+        check(&call, rng);
+    }
+}
+
 START_TEST(test_windows)
 {
     gh_kernels k;
     gh_rng rng;
     gh_rng_seed(&rng, 3);
     KT_EACH_LEVEL(k)
-    for (size_t i = 0; i < sizeof windows / sizeof *windows; i++)
+    for (size_t i = 0; i < sizeof windows / sizeof *windows; i++) {
         for (size_t j = 0; j < sizeof sides / sizeof *sides; j++)
-            for (int mode = 0; mode < 3; mode++) {
-                const int *w = windows[i], ih = sides[j][0], iw = sides[j][1], c = widths[(i + j) % 8];
-                int height = ih + w[6] + w[8] - (w[0] - 1) * w[4] - 1;
-                int width = iw + w[7] + w[9] - (w[1] - 1) * w[5] - 1;
-                if (height < 0 || width < 0)
-                    continue;
-                int oh = height / w[2] + 1, ow = width / w[3] + 1;
-                oh += w[10] && height % w[2];
-                ow += w[10] && width % w[3];
-                pool_call call = {.k = &k,
-                                  .job = {.shape = {1 + (int)j % 2, c, ih, iw, c, oh, ow, w[0], w[1], w[2],
-                                                    w[3], w[4], w[5], w[6], w[7], 1},
-                                          .count_pad = mode == 2,
-                                          .pb = w[8],
-                                          .pr = w[9]},
-                                  .max = mode == 0};
-                check(&call, &rng);
-            }
+            check_window(&k, &rng, windows[i], 1 + (int)j % 2, widths[(i + j) % 8], sides[j][0], sides[j][1]);
+        for (int width = 1; width <= 34; width++)
+            check_window(&k, &rng, windows[i], 1, widths[width % 8], 1 + width % 6, width);
+    }
 }
 END_TEST
 

@@ -47,6 +47,23 @@ static uint8_t *random_bytes(gh_rng *rng, size_t n)
     return p;
 }
 
+/* `n` bytes with a canary on each side. */
+enum { GUARD = 64, CANARY = 0xa5 };
+
+static uint8_t *guarded(size_t n)
+{
+    uint8_t *p = gh_alloc(n + 2 * GUARD);
+    memset(p, CANARY, n + 2 * GUARD);
+    return p + GUARD;
+}
+
+static void free_guarded(uint8_t *p, size_t n)
+{
+    for (size_t i = 0; i < GUARD; i++)
+        ck_assert(p[i - GUARD] == CANARY && p[n + i] == CANARY);
+    gh_free(p - GUARD);
+}
+
 /* in, size, most taps, rows: whole squares, rests, fewer rows than a vector has, windows that move on, and
  * one that is too wide for any. */
 static const int cases[][4] = {{64, 16, 4, 16},    {640, 256, 6, 37}, {33, 7, 5, 3},     {5, 40, 2, 17},
@@ -61,21 +78,22 @@ START_TEST(test_across)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         int in = cases[i][0], size = cases[i][1], rows = cases[i][3];
         gh_resample_taps t = make_taps(&rng, in, size, cases[i][2]);
-        size_t stride = (size_t)in * 3, dst_stride = (size_t)size * 3;
+        size_t stride = (size_t)in * 3, dst_stride = (size_t)size * 3 + i % 3, last = (size_t)rows - 1;
         uint8_t *src = random_bytes(&rng, stride * (size_t)rows);
-        uint8_t *dst = random_bytes(&rng, dst_stride * (size_t)rows + 1);
-        uint8_t guard = dst[dst_stride * (size_t)rows];
+        uint8_t *dst = guarded(dst_stride * last + (size_t)size * 3);
         k.resample_across(dst, dst_stride, src, stride, in, rows, &t);
-        for (int y = 0; y < rows; y++)
+        for (int y = 0; y < rows; y++) {
+            for (size_t x = (size_t)size * 3; y + 1 < rows && x < dst_stride; x++) /* between the rows */
+                ck_assert_uint_eq(dst[(size_t)y * dst_stride + x], CANARY);
             for (int x = 0; x < size * 3; x++) {
                 const uint8_t *from = src + (size_t)y * stride + (size_t)(t.first[x / 3] * 3 + x % 3);
                 ck_assert_msg(dst[(size_t)y * dst_stride + (size_t)x] ==
                                   want(from, 3, t.weight + x / 3 * t.most, t.count[x / 3]),
                               "%s, case %zu: byte %d of row %d", k.level, i, x, y);
             }
-        ck_assert_uint_eq(dst[dst_stride * (size_t)rows], guard);
+        }
         gh_free(src);
-        gh_free(dst);
+        free_guarded(dst, dst_stride * last + (size_t)size * 3);
         free_taps(&t);
     }
 }
@@ -83,7 +101,8 @@ END_TEST
 
 START_TEST(test_down)
 {
-    static const int widths[] = {1, 15, 16, 17, 48, 100}, counts[] = {1, 2, 7};
+    static const int widths[] = {1, 7, 8, 9, 15, 16, 17, 31, 32, 33, 48, 63, 64, 65, 100},
+                     counts[] = {1, 2, 7};
     gh_kernels k;
     gh_rng rng;
     gh_rng_seed(&rng, 12);
@@ -92,15 +111,13 @@ START_TEST(test_down)
         for (size_t c = 0; c < sizeof counts / sizeof *counts; c++) {
             size_t n = (size_t)widths[i], stride = n + 5;
             gh_resample_taps t = make_taps(&rng, 16, 1, counts[c]);
-            uint8_t *src = random_bytes(&rng, stride * (size_t)counts[c]), *dst = random_bytes(&rng, n + 1);
-            uint8_t guard = dst[n];
+            uint8_t *src = random_bytes(&rng, stride * (size_t)counts[c]), *dst = guarded(n);
             k.resample_down(dst, src, stride, n, t.weight, t.count[0]);
             for (size_t x = 0; x < n; x++)
                 ck_assert_msg(dst[x] == want(src + x, stride, t.weight, t.count[0]),
                               "%s, %zu bytes from %d rows: byte %zu", k.level, n, t.count[0], x);
-            ck_assert_uint_eq(dst[n], guard);
             gh_free(src);
-            gh_free(dst);
+            free_guarded(dst, n);
             free_taps(&t);
         }
 }

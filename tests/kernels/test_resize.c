@@ -77,11 +77,27 @@ START_TEST(test_taps)
 }
 END_TEST
 
+START_TEST(test_every_width)
+{
+    gh_kernels k;
+    gh_rng rng;
+    axis y, x;
+    gh_rng_seed(&rng, 8);
+    KT_EACH_LEVEL(k)
+    for (int width = 1; width <= 32; width++) {
+        make_axis(&y, &rng, 1 + width % 4, 1 + width % 5, 1 + width % 2);
+        make_axis(&x, &rng, 33 - width, width, 2);
+        check(&k, &y, &x, 1, width, &rng);
+    }
+}
+END_TEST
+
 Suite *gh_suite_kernels_resize(void)
 {
     Suite *s = suite_create("kernels_resize");
     TCase *t = tcase_create("resize");
     tcase_add_test(t, test_taps);
+    tcase_add_test(t, test_every_width);
     suite_add_tcase(s, t);
     return s;
 }

@@ -150,6 +150,21 @@ START_TEST(test_windows)
 }
 END_TEST
 
+START_TEST(test_every_width)
+{
+    static const int ch[][2] = {{1, 8}, {7, 16}, {8, 17}, {9, 33}, {16, 15}, {17, 9}, {33, 7}};
+    gh_kernels k;
+    KT_EACH_LEVEL(k)
+    for (int i = 0; i < 6; i++)
+        for (int width = 1; width <= 33; width++) {
+            gh_conv_shape s;
+            const int side[] = {1 + width % 3, width};
+            if (make_shape(&s, &windows[i], 1, ch[width % 7], side))
+                check(&k, &s, width);
+        }
+}
+END_TEST
+
 /* Several bands of rows, and weights of more than one panel. */
 START_TEST(test_large)
 {
@@ -188,6 +203,7 @@ Suite *gh_suite_kernels_transpose(void)
     TCase *t = tcase_create("transpose");
     tcase_set_timeout(t, 120);
     tcase_add_test(t, test_windows);
+    tcase_add_test(t, test_every_width);
     tcase_add_test(t, test_large);
     tcase_add_test(t, test_what_is_not_accepted);
     suite_add_tcase(s, t);
