@@ -283,20 +283,27 @@ static void drop_job(gh_job *job, gh_status why)
     x->wake(x);
 }
 
-/* Refuses a raw body that is no picture, broken from its start, or over a limit: no worker is needed for
- * that. */
+/* Refuses the request of one picture that is none, broken from its start, or over a limit: no worker is
+ * needed for that. Of a batch each picture is told in its place, by a worker. */
 static bool refuse_picture(gh_exchange *x)
 {
     const gh_http_request *req = &x->req;
     gh_image_info info;
+    gh_peek peek = {0};
     gh_err e = {0};
-    if ((x->route->flags & GH_ROUTE_TENSORS) || req->body_len == 0 || req->body_len > MOST_PROBED ||
-        gh_body_form_of(req->headers[GH_H_CONTENT_TYPE], req->body, req->body_len) != GH_BODY_RAW ||
-        gh_image_probe(&info, req->body, req->body_len, &x->app->options.limits, &e) == GH_OK)
-        return false;
-    gh_reply_error(&x->reply, req, &e);
-    finish(x);
-    return true;
+    bool refused = false;
+    if (!(x->route->flags & GH_ROUTE_TENSORS) && req->body_len > 0 && req->body_len <= MOST_PROBED &&
+        gh_input_peek(&peek, req)) {
+        gh_status status = gh_image_probe(&info, peek.data, peek.len, &x->app->options.limits, &e);
+        /* bytes that end are a fault only of a picture that is there as a whole */
+        refused = status != GH_OK && (peek.whole || status != GH_FORMAT);
+    }
+    gh_peek_free(&peek);
+    if (refused) {
+        gh_reply_error(&x->reply, req, &e);
+        finish(x);
+    }
+    return refused;
 }
 
 bool gh_exchange_end(gh_exchange *x)
@@ -328,8 +335,10 @@ bool gh_exchange_end(gh_exchange *x)
 
 bool gh_exchange_hang_up(gh_exchange *x)
 {
-    if (!gh_queue_take_back(x->app->queue, &x->job))
+    if (!gh_queue_take_back(x->app->queue, &x->job)) {
+        atomic_store(&x->req.gone, true);
         return false;
+    }
     gh_metrics_reject(x->app->metrics, GH_REJECT_CLIENT_GONE);
     x->gone = true;
     return true;

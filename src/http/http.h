@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "base/status.h"
 
+#include <stdatomic.h>
 #include <stdint.h>
 
 #define GH_HTTP_MAX_QUERY 64  /* query parameters kept; more is a 400 */
@@ -48,6 +49,7 @@ typedef struct gh_http_request {
     uint64_t deadline_ns;        /* 0 = none */
     bool tells_success;          /* a problem says "success": false, as clients of another server read it */
     double queue_ms;             /* what the request waited for a worker */
+    atomic_bool gone;            /* its client hung up while it was being worked on */
 } gh_http_request;
 
 typedef struct gh_http_reply {
@@ -69,6 +71,9 @@ void gh_reply_header(gh_http_reply *r, const char *name, const char *fmt, ...)
 const char *gh_reply_find(const gh_http_reply *r, const char *name);
 /* Steps through the headers: `at` starts at 0; false at the end. */
 bool gh_reply_next(const gh_http_reply *r, size_t *at, const char **name, const char **value);
+
+/* What "warnings" say in JSON, for replies that are pictures: the file ended early. */
+void gh_reply_warn_truncated(gh_http_reply *r);
 
 /* Turns the reply into an application/problem+json (RFC 9457) of that HTTP status. Headers stay. */
 void gh_reply_problem(gh_http_reply *r, const gh_http_request *req, int status, const char *fmt, ...)

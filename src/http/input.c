@@ -86,6 +86,43 @@ static gh_status read_multipart(gh_input *in, const gh_http_request *req, unsign
     return GH_OK;
 }
 
+/* The part of the only picture. */
+static bool peek_multipart(gh_peek *out, const gh_http_request *req)
+{
+    gh_parts parts;
+    size_t pictures = 0;
+    if (gh_multipart_parse(&parts, req->headers[GH_H_CONTENT_TYPE], req->body, req->body_len, NULL) != GH_OK)
+        return false;
+    for (size_t i = 0; i < parts.count; i++)
+        if (is_picture_part(&parts.items[i]) && pictures++ == 0) {
+            out->data = parts.items[i].data;
+            out->len = parts.items[i].len;
+        }
+    out->whole = true;
+    return pictures == 1;
+}
+
+bool gh_input_peek(gh_peek *out, const gh_http_request *req)
+{
+    switch (gh_body_form_of(req->headers[GH_H_CONTENT_TYPE], req->body, req->body_len)) {
+    case GH_BODY_MULTIPART:
+        return peek_multipart(out, req);
+    case GH_BODY_JSON:
+        return gh_input_json_peek(out, req->body, req->body_len);
+    case GH_BODY_RAW:
+        break;
+    }
+    out->data = req->body;
+    out->len = req->body_len;
+    out->whole = true;
+    return true;
+}
+
+void gh_peek_free(gh_peek *peek)
+{
+    gh_buf_free(&peek->store);
+}
+
 gh_status gh_input_read(gh_input *out, gh_http_request *req, unsigned accepted, gh_err *e)
 {
     memset(out, 0, sizeof *out);

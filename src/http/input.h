@@ -32,7 +32,21 @@ gh_body_form gh_body_form_of(const char *type, const uint8_t *body, size_t len);
 GH_MUST_CHECK gh_status gh_input_read(gh_input *out, gh_http_request *req, unsigned accepted, gh_err *e);
 void gh_input_free(gh_input *in);
 
-/* Parts of gh_input_read with files of their own. */
+/* The only picture of a request, or its first bytes. */
+typedef struct gh_peek {
+    const uint8_t *data;
+    size_t len;
+    bool whole;   /* it is all of the picture */
+    gh_buf store; /* where it does not lie in the body */
+} gh_peek;
+
+/* Finds it without changing the body. False: there are several, or what there is takes a worker to tell. Free
+ * in every case. */
+bool gh_input_peek(gh_peek *out, const gh_http_request *req);
+void gh_peek_free(gh_peek *peek);
+
+/* Parts of the above with files of their own. */
+bool gh_input_json_peek(gh_peek *out, const uint8_t *body, size_t len);
 GH_MUST_CHECK gh_status gh_input_json(gh_input *out, uint8_t *body, size_t len, unsigned accepted, gh_err *e);
 
 #endif

@@ -8,6 +8,10 @@
 #include <stdio.h>
 #include <string.h>
 
+/* gh_input_json_peek, on the thread of all connections: characters of base64 that it decodes, and bytes
+ * beside the pictures that it has parsed. */
+enum { PEEK_CHARACTERS = 1 << 16, MOST_PEEKED_TEXT = 4096 };
+
 typedef struct reader {
     gh_input *in;
     gh_json_scan scan;
@@ -115,6 +119,47 @@ static gh_status read_root(reader *r, json_t *root, gh_err *e)
             GH_TRY(read_parameter(r, key, value, e));
     }
     return read_pictures(r, root, e);
+}
+
+/* The first bytes of a picture: what its header says is in them. */
+static bool peek_text(gh_peek *out, const char *text, size_t len)
+{
+    size_t n = len < PEEK_CHARACTERS ? len : PEEK_CHARACTERS;
+    if (!gh_buf_reserve(&out->store, n / 4 * 3 + 3))
+        return false;
+    out->data = out->store.data;
+    out->whole = n == len;
+    if (gh_base64_decode(&out->len, out->store.data, text, n, NULL) == GH_OK)
+        return true;
+    /* a cut may leave one character of four, which is no byte */
+    return !out->whole && gh_base64_decode(&out->len, out->store.data, text, n - 1, NULL) == GH_OK;
+}
+
+static bool peek_picture(gh_peek *out, const gh_json_scan *scan, const uint8_t *body)
+{
+    json_t *root = json_loadb((const char *)scan->text.data, scan->text.len, JSON_ALLOW_NUL, NULL);
+    const json_t *one = json_object_get(root, "image");
+    bool found = false;
+    if (json_is_string(one)) {
+        const char *text = json_string_value(one);
+        size_t len = json_string_length(one);
+        int number = gh_json_span_of(scan, text, len);
+        const gh_json_span *span = number < 0 ? NULL : &scan->spans[number];
+        found = !span ? peek_text(out, text, len)
+                      : !span->escaped && peek_text(out, (const char *)body + span->at, span->len);
+    }
+    found = found && !json_object_get(root, "images");
+    json_decref(root);
+    return found;
+}
+
+bool gh_input_json_peek(gh_peek *out, const uint8_t *body, size_t len)
+{
+    gh_json_scan scan = {0};
+    bool found = gh_json_scan_run(&scan, (const char *)body, len, NULL) == GH_OK &&
+                 scan.text.len <= MOST_PEEKED_TEXT && peek_picture(out, &scan, body);
+    gh_json_scan_free(&scan);
+    return found;
 }
 
 gh_status gh_input_json(gh_input *out, uint8_t *body, size_t len, unsigned accepted, gh_err *e)

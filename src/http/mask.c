@@ -40,6 +40,6 @@ void gh_mask_headers(gh_http_reply *reply, const gh_result *r)
     if (!labels.failed)
         gh_reply_header(reply, "X-Labels", "%.*s", (int)whole, labels.data ? (const char *)labels.data : "");
     if (r->truncated)
-        gh_reply_header(reply, "X-Warning", "the picture's file ends early; its last part is missing");
+        gh_reply_warn_truncated(reply);
     gh_buf_free(&labels);
 }

@@ -170,6 +170,11 @@ static void write_problem(gh_http_reply *r, const gh_http_request *req, int stat
     }
 }
 
+void gh_reply_warn_truncated(gh_http_reply *r)
+{
+    gh_reply_header(r, "X-Warning", "the picture's file ends early; its last part is missing");
+}
+
 void gh_reply_problem(gh_http_reply *r, const gh_http_request *req, int status, const char *fmt, ...)
 {
     char detail[1024];

@@ -28,7 +28,7 @@ typedef struct answer {
     drawing drawing;
     size_t drawn;                                    /* bytes of base64 so far */
     double decode_ms, infer_ms, crops_ms, encode_ms; /* sums over all pictures */
-    bool has_crops;
+    bool has_crops, truncated;
 } answer;
 
 uint64_t gh_task_deadline_ms(const gh_app *app, const gh_http_request *req)
@@ -108,6 +108,7 @@ static void count(answer *a, const gh_result *result)
     a->infer_ms += result->infer_ms;
     gh_metrics_stage(a->app->metrics, GH_STAGE_DECODE, decode);
     gh_metrics_stage(a->app->metrics, GH_STAGE_INFER, result->infer_ms);
+    a->truncated |= result->truncated;
     gh_metrics_pixels(a->app->metrics, (double)result->width * result->height);
     if (result->has_crops) {
         a->has_crops = true;
@@ -232,22 +233,29 @@ static gh_status run_picture(gh_buf *out, answer *a, const gh_picture *picture, 
     return status;
 }
 
-/* Every picture in its place; one that fails gives its error there, and what it had written is taken back. */
-static void run_batch(gh_buf *out, answer *a)
+/* Every picture in its place; one that fails gives its error there, and what it had written is taken back.
+ * What nobody waits for any more is not begun. */
+static gh_status run_batch(gh_buf *out, answer *a, gh_err *e)
 {
     gh_buf_str(out, "{\"results\":[");
     for (size_t i = 0; i < a->input.count; i++) {
-        gh_err e = {0};
+        gh_err fault = {0};
+        if (i > 0 && atomic_load(&a->req->gone)) {
+            gh_metrics_reject(a->app->metrics, GH_REJECT_CLIENT_GONE);
+            return gh_fail(e, GH_UNAVAILABLE, "the client hung up after %zu of %zu pictures", i,
+                           a->input.count);
+        }
         gh_buf_str(out, i ? "," : "");
         size_t before = out->len;
-        if (run_picture(out, a, &a->input.pictures[i], &e) == GH_OK)
+        if (run_picture(out, a, &a->input.pictures[i], &fault) == GH_OK)
             continue;
         out->len = before;
         gh_buf_str(out, "{\"error\":");
-        gh_json_string(out, e.text);
-        gh_buf_printf(out, ",\"status\":%d}", gh_status_http(e.status));
+        gh_json_string(out, fault.text);
+        gh_buf_printf(out, ",\"status\":%d}", gh_status_http(fault.status));
     }
     gh_buf_str(out, "]}");
+    return GH_OK;
 }
 
 /* The mask as the reply's body, and what its numbers mean. */
@@ -281,11 +289,13 @@ static gh_status fill_reply(gh_http_reply *reply, answer *a, gh_err *e)
         return reply_picture(reply, a, e);
     a->options.as_json = a->options.regions = true;
     if (a->input.batch)
-        run_batch(&reply->body, a);
+        GH_TRY(run_batch(&reply->body, a, e));
     else
         GH_TRY(run_picture(&reply->body, a, &a->input.pictures[0], e));
     bool image = a->drawing == DRAW_JPEG || a->drawing == DRAW_PNG;
     gh_buf_str(&reply->body, image ? "" : "\n");
+    if (image && a->truncated)
+        gh_reply_warn_truncated(reply);
     reply->status = 200;
     reply->type = !image ? "application/json" : a->drawing == DRAW_PNG ? "image/png" : "image/jpeg";
     return GH_OK;

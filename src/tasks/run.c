@@ -78,6 +78,19 @@ typedef struct job {
     uint64_t mark;        /* when the last stage ended */
 } job;
 
+/* What the request's other replies hold counts, too, so that no batch takes more than one picture may. */
+static gh_status check_held(const job *j, const gh_image_info *info, gh_err *e)
+{
+    const uint64_t held = j->options->held_bytes;
+    if (info->work_bytes + held <= j->limits->max_work)
+        return GH_OK;
+    return gh_fail(e, GH_LIMIT,
+                   "%d x %d pixels may take %llu MB of memory, and the request's other replies hold %llu MB; "
+                   "at most %llu MB are accepted together",
+                   info->width, info->height, (unsigned long long)(info->work_bytes / 1000000),
+                   (unsigned long long)(held / 1000000), (unsigned long long)(j->limits->max_work / 1000000));
+}
+
 static gh_status decode_picture(job *j, gh_err *e)
 {
     gh_image_info info;
@@ -85,6 +98,7 @@ static gh_status decode_picture(job *j, gh_err *e)
     int min_width = 0, min_height = 0;
     bool whole = false;
     GH_TRY(gh_image_probe(&info, j->data, j->len, j->limits, e));
+    GH_TRY(check_held(j, &info, e));
     if (kind->admit)
         GH_TRY(kind->admit(&whole, &info, j->options, e));
     if (j->r->task == GH_TASK_LOCALIZE || j->r->task == GH_TASK_SEGMENT)

@@ -262,6 +262,79 @@ START_TEST(test_much_text_besides_pictures_is_refused)
 }
 END_TEST
 
+/* Looks at the body without changing it: the picture that it finds, whole or not, or none. */
+static void check_peek(const char *type, const char *text, const char *want, bool whole)
+{
+    gh_peek peek = {0};
+    gh_buf_free(&f.body);
+    gh_buf_str(&f.body, text);
+    f.req.headers[GH_H_CONTENT_TYPE] = type;
+    f.req.body = f.body.data;
+    f.req.body_len = f.body.len;
+    ck_assert_msg(gh_input_peek(&peek, &f.req) == (want != NULL), "%.80s", text);
+    ck_assert_mem_eq(f.body.data, text, f.body.len);
+    if (want) {
+        ck_assert_uint_eq(peek.len, strlen(want));
+        ck_assert_mem_eq(peek.data, want, peek.len);
+        ck_assert_int_eq(peek.whole, whole);
+    }
+    gh_peek_free(&peek);
+}
+
+#define PART(name, text) "--b\r\nContent-Disposition: form-data; name=\"" name "\"\r\n\r\n" text "\r\n"
+
+START_TEST(test_the_only_picture_is_looked_at)
+{
+    static const char form[] = "multipart/form-data; boundary=b", json[] = "application/json";
+    check_peek("image/png", "raw bytes", "raw bytes", true);
+    check_peek(form, PART("top", "3") PART("file", "bytes") "--b--", "bytes", true);
+    check_peek(form, PART("image", "one") PART("image", "two") "--b--", NULL, false);
+    check_peek(form, PART("top", "3") "--b--", NULL, false);
+    check_peek(form, PART("image", "one"), NULL, false);
+    check_peek(json, "{\"top\": 3, \"image\": \"YnN0\"}", "bst", true);
+    check_peek(json, "{\"image\": \"data:image/png;base64,YnN0\"}", "bst", true);
+    check_peek(json, "{\"images\": [\"YnN0\"]}", NULL, false);
+    check_peek(json, "{\"image\": \"YnN0\", \"images\": [\"YnN0\"]}", NULL, false);
+    check_peek(json, "{\"image\": \"no base64!\"}", NULL, false);
+    check_peek(json, "{\"image\": 3}", NULL, false);
+    check_peek(json, "[\"YnN0\"]", NULL, false);
+    check_peek(json, "{\"image\": \"YnN", NULL, false);
+}
+END_TEST
+
+/* Of a long one only the first bytes, wherever the cut falls among the characters; as much beside it is left
+ * to a worker. */
+START_TEST(test_of_long_pictures_the_first_bytes_are_looked_at)
+{
+    static const char *const prefixes[] = {"", "data:image/jpeg;base64,", "data:image/png;base64,",
+                                           "data:image/webp;base64,", "  "};
+    f.req.headers[GH_H_CONTENT_TYPE] = "application/json";
+    for (size_t i = 0; i < GH_COUNT(prefixes); i++) {
+        gh_peek peek = {0};
+        gh_buf_free(&f.body);
+        gh_buf_printf(&f.body, "{\"image\":\"%s", prefixes[i]);
+        for (int k = 0; k < 40000; k++)
+            gh_buf_str(&f.body, "AAAA");
+        gh_buf_str(&f.body, "\"}");
+        f.req.body = f.body.data;
+        f.req.body_len = f.body.len;
+        ck_assert_msg(gh_input_peek(&peek, &f.req), "%s", prefixes[i]);
+        ck_assert(!peek.whole && peek.len > 49000 && peek.len <= 49152);
+        gh_peek_free(&peek);
+    }
+    f.body.len -= 2;
+    gh_buf_str(&f.body, "\",\"x\":[");
+    for (int k = 0; k < 3000; k++)
+        gh_buf_str(&f.body, "1,");
+    gh_buf_str(&f.body, "1]}");
+    gh_peek peek = {0};
+    f.req.body = f.body.data;
+    f.req.body_len = f.body.len;
+    ck_assert(!gh_input_peek(&peek, &f.req));
+    gh_peek_free(&peek);
+}
+END_TEST
+
 START_TEST(test_parameters_are_strict)
 {
     static const char *const bad[][2] = {
@@ -322,6 +395,8 @@ Suite *gh_suite_http_input(void)
     tcase_add_test(t, test_depth_sixteen_is_accepted);
     tcase_add_test(t, test_long_pictures_are_decoded_in_place);
     tcase_add_test(t, test_much_text_besides_pictures_is_refused);
+    tcase_add_test(t, test_the_only_picture_is_looked_at);
+    tcase_add_test(t, test_of_long_pictures_the_first_bytes_are_looked_at);
     tcase_add_test(t, test_parameters_are_strict);
     tcase_add_test(t, test_memory_faults_are_statuses);
     suite_add_tcase(s, t);
