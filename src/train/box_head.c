@@ -54,21 +54,25 @@ gh_status gh_box_head_keep(gh_graph *g, const uint32_t *values, size_t n, gh_err
 
 /* ---- box ---- */
 
-static uint32_t add_dense(gh_layers *b, const char *name, uint32_t x, int in, int out, double gain)
+/* A dense layer over the whole grid, as a convolution of the grid's size: N x out x 1 x 1. */
+static uint32_t add_dense(gh_layers *b, const char *name, uint32_t x, const int64_t in[3], int out,
+                          double gain)
 {
     char text[80];
     float *w = NULL, *bias = NULL;
+    size_t sum = (size_t)(in[0] * in[1] * in[2]);
     snprintf(text, sizeof text, "%.20s/%.40s/weight", b->prefix, name);
-    uint32_t weight = gh_graph_const_f32(b->g, text, gh_shape_of(2, (int64_t[]){out, in}), &w);
+    uint32_t weight =
+        gh_graph_const_f32(b->g, text, gh_shape_of(4, (int64_t[]){out, in[0], in[1], in[2]}), &w);
     snprintf(text, sizeof text, "%.20s/%.40s/bias", b->prefix, name);
     uint32_t shift = gh_graph_const_f32(b->g, text, gh_shape_of(1, (int64_t[]){out}), &bias);
-    for (size_t i = 0; w && i < (size_t)in * (size_t)out; i++)
-        w[i] = (float)(gain * sqrt(2.0 / in)) * gh_rng_normal(&b->rng);
+    for (size_t i = 0; w && i < sum * (size_t)out; i++)
+        w[i] = (float)(gain * sqrt(2.0 / (double)sum)) * gh_rng_normal(&b->rng);
     for (int i = 0; bias && i < out; i++)
         bias[i] = 0;
     snprintf(text, sizeof text, "%.20s/%.40s", b->prefix, name);
-    uint32_t y = gh_graph_op(b->g, "Gemm", text, (uint32_t[]){x, weight, shift}, 3);
-    gh_graph_set_int(b->g, y, "transB", 1);
+    uint32_t y = gh_graph_op(b->g, "Conv", text, (uint32_t[]){x, weight, shift}, 3);
+    gh_graph_set_ints(b->g, y, "kernel_shape", in + 1, 2);
     return y;
 }
 
@@ -97,10 +101,10 @@ static void add_box(uint32_t out[GH_BOX_OUTPUTS], gh_layers *b, const gh_taps *t
         gh_layer_add_block(b, "reduce", t->value,
                            &(gh_layer_conv){.in = t->channels, .out = channels, .kernel = 1, .stride = 1});
     x = add_pooling(b, x, &width, &height);
-    x = gh_graph_op(b->g, "Flatten", "head/flat", &x, 1);
-    x = gh_layer_add_relu(b, "relu", add_dense(b, "dense", x, channels * width * height, hidden, 1));
-    out[0] = add_dense(b, "box", x, hidden, 4, 0.1);
-    out[1] = add_dense(b, "score", x, hidden, o->classes, 0.1);
+    const int64_t grid[] = {channels, height, width}, one[] = {hidden, 1, 1};
+    x = gh_layer_add_relu(b, "relu", add_dense(b, "dense", x, grid, hidden, 1));
+    out[0] = add_dense(b, "box", x, one, 4, 0.1);
+    out[1] = add_dense(b, "score", x, one, o->classes, 0.1);
 }
 
 /* ---- detect ---- */
@@ -121,10 +125,11 @@ static uint32_t add_map(gh_layers *b, const char *name, uint32_t x, int width, i
 static void add_halves(uint32_t out[2], gh_graph *g, uint32_t x)
 {
     static const int64_t halves[] = {2, 2};
-    out[0] = gh_graph_value(g, "head/sizes", GH_F32, (gh_shape){.rank = -1});
-    out[1] = gh_graph_value(g, "head/offsets", GH_F32, (gh_shape){.rank = -1});
-    uint32_t parts = gh_graph_const(g, "head/halves", GH_I64, gh_shape_of(1, (int64_t[]){2}), halves, true);
-    gh_graph_node(g, "Split", "head/split", (uint32_t[]){x, parts}, 2, out, 2);
+    out[0] = gh_graph_value(g, GH_BOX_HEAD "sizes", GH_F32, (gh_shape){.rank = -1});
+    out[1] = gh_graph_value(g, GH_BOX_HEAD "offsets", GH_F32, (gh_shape){.rank = -1});
+    uint32_t parts =
+        gh_graph_const(g, GH_BOX_HEAD "halves", GH_I64, gh_shape_of(1, (int64_t[]){2}), halves, true);
+    gh_graph_node(g, "Split", GH_BOX_HEAD "split", (uint32_t[]){x, parts}, 2, out, 2);
     gh_graph_set_int(g, out[0], "axis", 1);
 }
 
@@ -151,7 +156,7 @@ static void add_detect(uint32_t out[GH_BOX_OUTPUTS], gh_layers *b, const gh_taps
         snprintf(name, sizeof name, "side%d", 1 << level);
         uint32_t side = gh_layer_add_block(
             b, name, t->value, &(gh_layer_conv){.in = t->channels, .out = width, .kernel = 1, .stride = 1});
-        snprintf(name, sizeof name, "head/add%d", 1 << level);
+        snprintf(name, sizeof name, GH_BOX_HEAD "add%d", 1 << level);
         x = gh_graph_op(b->g, "Add", name, (uint32_t[]){x, side}, 2);
         snprintf(name, sizeof name, "neck%d", 1 << level);
         x = gh_layer_add_block(b, name, x,
@@ -164,7 +169,7 @@ static void add_detect(uint32_t out[GH_BOX_OUTPUTS], gh_layers *b, const gh_taps
 
 gh_status gh_box_head_add(gh_graph *g, const gh_taps *taps, const gh_box_head_options *o, gh_err *e)
 {
-    gh_layers b = {.g = g, .prefix = "head"};
+    gh_layers b = {.g = g, .prefix = "localize"};
     uint32_t out[GH_BOX_OUTPUTS];
     int first = 0;
     GH_TRY(gh_box_head_levels(&first, taps, o, e));
@@ -193,15 +198,24 @@ static uint32_t add_output(gh_graph *g, const char *type, const char *name, cons
 /* The scores of cells that are the largest of their neighbourhood, 0 elsewhere. */
 static uint32_t add_peaks(gh_graph *g, uint32_t logits, gh_shape shape)
 {
-    uint32_t heat = gh_graph_op(g, "Sigmoid", "head/heat", &logits, 1);
-    uint32_t most = gh_graph_op(g, "MaxPool", "head/most", &heat, 1);
+    uint32_t heat = gh_graph_op(g, "Sigmoid", GH_BOX_HEAD "heat", &logits, 1);
+    uint32_t most = gh_graph_op(g, "MaxPool", GH_BOX_HEAD "most", &heat, 1);
     gh_graph_set_ints(g, most, "kernel_shape", (int64_t[]){3, 3}, 2);
     gh_graph_set_ints(g, most, "strides", (int64_t[]){1, 1}, 2);
     gh_graph_set_ints(g, most, "pads", (int64_t[]){1, 1, 1, 1}, 4);
-    uint32_t peak = gh_graph_op(g, "Equal", "head/peak", (uint32_t[]){heat, most}, 2);
-    uint32_t kept = gh_graph_op(g, "Cast", "head/kept", &peak, 1);
+    uint32_t peak = gh_graph_op(g, "Equal", GH_BOX_HEAD "peak", (uint32_t[]){heat, most}, 2);
+    uint32_t kept = gh_graph_op(g, "Cast", GH_BOX_HEAD "kept", &peak, 1);
     gh_graph_set_int(g, kept, "to", GH_F32);
     return add_output(g, "Mul", "heat", (uint32_t[]){heat, kept}, 2, shape);
+}
+
+/* Sigmoids of N x n x 1 x 1 as N x n. */
+static uint32_t add_row(gh_graph *g, const char *name, uint32_t logits, int n)
+{
+    char text[32];
+    snprintf(text, sizeof text, GH_BOX_HEAD "%.16s", name);
+    uint32_t v = gh_graph_op(g, "Sigmoid", text, &logits, 1);
+    return add_output(g, "Flatten", name, &v, 1, gh_shape_of(2, (int64_t[]){-1, n}));
 }
 
 gh_status gh_box_head_finish(gh_graph *g, const gh_box_head_options *o, gh_err *e)
@@ -212,9 +226,8 @@ gh_status gh_box_head_finish(gh_graph *g, const gh_box_head_options *o, gh_err *
     if (g->noutputs != n)
         return gh_fail(e, GH_INTERNAL, "the head has %u outputs instead of %zu", g->noutputs, n);
     if (o->kind == GH_BOX_HEAD_BOX) {
-        out[0] = add_output(g, "Sigmoid", "boxes", &g->outputs[0], 1, gh_shape_of(2, (int64_t[]){-1, 4}));
-        out[1] = add_output(g, "Sigmoid", "scores", &g->outputs[1], 1,
-                            gh_shape_of(2, (int64_t[]){-1, o->classes}));
+        out[0] = add_row(g, "boxes", g->outputs[0], 4);
+        out[1] = add_row(g, "scores", g->outputs[1], o->classes);
     } else {
         gh_shape two = gh_shape_of(4, (int64_t[]){-1, 2, o->in_height >> level, o->in_width >> level});
         gh_shape one = two;

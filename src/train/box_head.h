@@ -9,10 +9,13 @@
 
 typedef enum gh_box_head_kind { GH_BOX_HEAD_BOX, GH_BOX_HEAD_DETECT } gh_box_head_kind;
 
-/* Outputs while it is trained: box: 0 = four numbers whose sigmoids are centre x, y, width and height in
- * shares of the input, 1 = a logit a class. detect: 0 = logits of centres, a map a class; 1 = logarithms of
- * height and width in cells; 2 = offsets of the centre from the middle of its cell, row before column. */
+/* Outputs while it is trained. box: 0 = four numbers, N x 4 x 1 x 1, whose sigmoids are centre x and y, width
+ * and height in shares of the input, 1 = a logit a class, N x classes x 1 x 1. detect: 0 = logits of centres,
+ * a map a class; 1 = logarithms of height and width in cells; 2 = offsets of the centre from the middle of
+ * its cell, row before column. */
 #define GH_BOX_OUTPUTS 3
+/* Names of a head's values begin with it. */
+#define GH_BOX_HEAD "localize/"
 
 typedef struct gh_box_head_options {
     gh_box_head_kind kind;
@@ -31,7 +34,7 @@ size_t gh_box_head_outputs(gh_box_head_kind kind);
 GH_MUST_CHECK gh_status gh_box_head_levels(int *first, const gh_taps *taps, const gh_box_head_options *o,
                                            gh_err *e);
 /* Puts the head on the body's values: its outputs become the graph's, and what only the old ones needed is
- * dropped. All its constants are named "head/...". */
+ * dropped. */
 GH_MUST_CHECK gh_status gh_box_head_add(gh_graph *g, const gh_taps *taps, const gh_box_head_options *o,
                                         gh_err *e);
 /* From the outputs of training to those that are served: boxes and scores for the decoder box; heat, size and
