@@ -61,7 +61,7 @@ def configure(port, names):
         text = f.read()
     for old, new in ((r"include /proxy/resolver.conf;", f"resolver 127.0.0.1:{names} valid=1s ipv6=off;"),
                      (r"listen 8080;", f"listen 127.0.0.1:{port};"), (r"\$replicas:8080", f"$replicas:{port}"),
-                     (r"/dev/stdout", f"{FOLDER}/access.log"), (r"/proxy/", f"{FOLDER}/")):
+                     (r"/proxy/", f"{FOLDER}/"), (r"/dev/stdout", f"{FOLDER}/access.log")):
         text, count = re.subn(old, lambda _, new=new: new, text)
         if not count:
             raise SystemExit(f"bench-http: docker/proxy/nginx.conf has no {old} any more")

@@ -39,7 +39,7 @@ class Process:
     def __init__(self, command, log, env=None, out=None):
         self.log = f"{WORK}/{log}.log"
         with open(self.log, "wb") as f:
-            self.child = subprocess.Popen(command, stdout=out or f, stderr=f, env=env, start_new_session=True)
+            self.child = subprocess.Popen(command, stdout=out or f, stderr=f, env=env)
         self.pid = self.child.pid
 
     def stop(self, sig=signal.SIGTERM):
@@ -79,7 +79,7 @@ class Gharial(Process):
     def wait_ready(self, every_s=0.002):
         """Milliseconds from the start of the program to the first 200 of /readyz."""
         while get(self.address, "/readyz")[0] != 200:
-            if self.child.poll() is not None or time.perf_counter() - self.started > 60:
+            if self.child.poll() is not None or time.perf_counter() - self.started > 300:
                 raise SystemExit(f"bench-http: gharial is not ready, see {self.log}")
             time.sleep(every_s)
         return 1e3 * (time.perf_counter() - self.started)
