@@ -37,7 +37,7 @@ void gh_exchange_free(gh_exchange **pointer)
     if (!x)
         return;
     gh_app_release(x->app, x->body.len);
-    gh_buf_free(&x->body);
+    gh_upload_free(&x->body);
     gh_reply_free(&x->reply);
     atomic_fetch_sub(&x->app->inflight, 1);
     gh_free(x);
@@ -206,17 +206,13 @@ static void keep(gh_exchange *x, const void *data, size_t len)
     if (!gh_app_reserve(x->app, len)) {
         refuse_bytes(x);
     } else {
-        size_t before = x->body.len;
-        if (before == 0 && x->content_length)
-            (void)gh_buf_reserve(&x->body, x->content_length);
-        gh_buf_add(&x->body, data, len);
-        if (x->body.len != before)
+        if (gh_upload_add(&x->body, data, len, x->content_length))
             return;
         gh_app_release(x->app, len);
         gh_reply_problem(&x->reply, &x->req, 503, "memory is short");
     }
     gh_app_release(x->app, x->body.len);
-    gh_buf_free(&x->body);
+    gh_upload_free(&x->body);
     finish(x);
 }
 

@@ -4,6 +4,7 @@
 #define GH_HTTP_EXCHANGE_H
 
 #include "http/route.h"
+#include "http/upload.h"
 
 typedef struct gh_exchange {
     gh_app *app;
@@ -11,7 +12,7 @@ typedef struct gh_exchange {
     gh_http_reply reply;
     const gh_route *route; /* NULL = no such route */
     gh_job job;
-    gh_buf body;
+    gh_upload body;
     size_t content_length; /* as announced; 0 when chunked or absent */
     bool has_body;         /* a body follows the headers */
     bool decided;          /* the reply is final; a body is read away */

@@ -10,6 +10,7 @@
 #include "tasks/scan.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -71,6 +72,7 @@ typedef struct loading {
     char **body, **cut;         /* of each head: hash or name of what it stands on, and where; else NULL */
     bool *pipeline;
     int round;
+    atomic_size_t next; /* folder that nobody has taken yet in this round */
 } loading;
 
 /* What the old registry has under the folder's name, ready to serve; NULL when there is none. */
@@ -188,17 +190,18 @@ static gh_status load_one(gh_model **out, const loading *l, size_t at, gh_err *e
                 : gh_model_open_tapped(out, folder, taps, ntaps, true, e);
 }
 
-static void load_range(void *arg, int begin, int end, int thread)
+/* Each thread takes the next folder when it is done with one: they differ much in what they take. */
+static void load_some(void *arg, int begin, int end, int thread)
 {
-    const loading *l = arg;
+    loading *l = arg;
     gh_registry *r = l->r;
-    (void)thread;
-    for (int i = begin; i < end; i++) {
+    (void)begin, (void)end, (void)thread;
+    for (size_t i; (i = atomic_fetch_add(&l->next, 1)) < r->count;) {
         gh_err e = {0};
         uint64_t start = gh_now_ns();
-        if (round_of(l, (size_t)i) != l->round)
+        if (round_of(l, i) != l->round)
             continue;
-        if (load_one(&r->models[i], l, (size_t)i, &e) == GH_OK) {
+        if (load_one(&r->models[i], l, i, &e) == GH_OK) {
             gh_log(GH_LOG_INFO, "model '%s' is ready after %.0f ms", r->models[i]->name,
                    (double)(gh_now_ns() - start) / 1e6);
             continue;
@@ -279,8 +282,10 @@ static gh_status load_all(gh_registry *r, gh_registry *old, gh_pool *pool, gh_er
 {
     loading l = {.r = r, .old = old};
     gh_status status = survey(&l, e);
-    for (l.round = NETWORKS; l.round < ROUNDS && status == GH_OK; l.round++)
-        gh_pool_for(pool, (int)r->count, load_range, &l);
+    for (l.round = NETWORKS; l.round < ROUNDS && status == GH_OK; l.round++) {
+        atomic_store(&l.next, 0);
+        gh_pool_for(pool, gh_pool_size(pool), load_some, &l);
+    }
     free_texts(l.name, r->count);
     free_texts(l.body, r->count);
     free_texts(l.cut, r->count);
