@@ -119,6 +119,22 @@ typedef struct gh_resample_taps {
     int size, most;
 } gh_resample_taps;
 
+/* One channel of a norm, backwards: its output was clamp(a * x + b, lo, hi). */
+typedef struct gh_norm_job {
+    float a, b, lo, hi;
+    float mean, slope, shift;
+} gh_norm_job;
+
+/* Dot products of m rows of a with n rows of b, read at each of several offsets; steps in floats. */
+typedef struct gh_dots_job {
+    const float *a, *b;
+    const ptrdiff_t *offset;                    /* of each tap, into b */
+    float *dst;                                 /* element (i, j, t) at i * dst_row + j * dst_column + t */
+    size_t a_step, b_step, dst_row, dst_column; /* from one i or j to the next */
+    int m, n, taps;
+    size_t count; /* floats of a row */
+} gh_dots_job;
+
 typedef enum gh_binary { GH_ADD, GH_SUB, GH_MUL, GH_DIV, GH_MIN, GH_MAX } gh_binary;
 
 /* Fields are made from list.inc, so that dispatch, declarations, tests and bench read the same list. */

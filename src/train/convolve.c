@@ -3,12 +3,12 @@
 #include "train/convolve.h"
 
 #include "train/blas.h"
+#include "train/depthwise.h"
 
 #include <string.h>
 
 enum {
     STRIP_FLOATS = 64 * 1024, /* of columns: they stay in the second-level cache */
-    MOST_PIECES = 4,          /* of the pictures, whose sums of weights' gradients are added in order */
 };
 
 static bool is_pointwise(const gh_conv_shape *s)
@@ -35,19 +35,16 @@ static size_t strip_floats(const gh_conv_shape *s)
     return is_pointwise(s) ? 0 : (size_t)depth_of(s) * (size_t)strip_rows(s) * (size_t)s->ow;
 }
 
-static int pieces_of(const gh_conv_shape *s)
+static size_t most(size_t a, size_t b)
 {
-    return s->n < MOST_PIECES ? s->n : MOST_PIECES;
-}
-
-static size_t weight_count(const gh_conv_shape *s)
-{
-    return (size_t)s->oc * (size_t)depth_of(s);
+    return a > b ? a : b;
 }
 
 size_t gh_convolve_scratch(const gh_conv_shape *s, int threads)
 {
-    return strip_floats(s) * (size_t)threads + weight_count(s) * (size_t)pieces_of(s);
+    if (gh_depthwise_accepts(s))
+        return gh_depthwise_scratch(s, threads);
+    return most(strip_floats(s) * (size_t)threads, gh_convolve_dots_scratch(s));
 }
 
 /* Output columns [*from, *to) whose input column ox * step + start lies in 0 .. width-1. */
@@ -99,7 +96,6 @@ typedef struct job {
     const gh_convolve *c;
     const float *x, *y, *bias; /* of the direction at hand */
     float *to;
-    float *pieces;
 } job;
 
 static size_t in_floats(const gh_conv_shape *s)
@@ -154,7 +150,10 @@ static void forward_units(void *arg, int begin, int end, int thread)
 void gh_convolve_forward(const gh_convolve *c, const float *x, const float *bias, float *y)
 {
     job j = {.c = c, .x = x, .bias = bias, .to = y};
-    gh_pool_for(c->pool, c->s.n * c->s.groups, forward_units, &j);
+    if (gh_depthwise_accepts(&c->s))
+        gh_depthwise_forward(c, x, bias, y);
+    else
+        gh_pool_for(c->pool, c->s.n * c->s.groups, forward_units, &j);
 }
 
 static void input_units(void *arg, int begin, int end, int thread)
@@ -192,57 +191,16 @@ static void input_units(void *arg, int begin, int end, int thread)
 void gh_convolve_input(const gh_convolve *c, const float *dy, const float *bias, float *dx)
 {
     job j = {.c = c, .y = dy, .bias = bias, .to = dx};
-    gh_pool_for(c->pool, c->s.n * c->s.groups, input_units, &j);
-}
-
-/* One group of one picture, added to `dw`. */
-static void add_weights(const job *j, float *dw, float *strip, int image, int group, bool first)
-{
-    const gh_conv_shape *s = &j->c->s;
-    int rows = strip_rows(s), ocg = s->oc / s->groups;
-    size_t u = (size_t)image * (size_t)s->groups + (size_t)group;
-    const float *x = j->x + u * in_floats(s), *y = j->y + u * out_floats(s);
-    for (int y0 = 0; y0 < s->oh; y0 += rows) {
-        int n = rows < s->oh - y0 ? rows : s->oh - y0;
-        gh_product p = {.tb = true,
-                        .m = ocg,
-                        .n = depth_of(s),
-                        .k = n * s->ow,
-                        .a = y + (size_t)y0 * (size_t)s->ow,
-                        .b = is_pointwise(s) ? x : strip,
-                        .c = dw + (size_t)group * (size_t)ocg * (size_t)depth_of(s),
-                        .lda = s->oh * s->ow,
-                        .ldb = n * s->ow,
-                        .ldc = depth_of(s),
-                        .add = !first || y0 > 0};
-        if (!is_pointwise(s))
-            to_columns(strip, x, s, y0, n);
-        gh_gemm(&p);
-    }
-}
-
-static void weights_pieces(void *arg, int begin, int end, int thread)
-{
-    const job *j = arg;
-    const gh_conv_shape *s = &j->c->s;
-    float *strip = j->c->scratch + strip_floats(s) * (size_t)thread;
-    int pieces = pieces_of(s);
-    for (int p = begin; p < end; p++) {
-        int from = s->n * p / pieces, to = s->n * (p + 1) / pieces;
-        for (int i = from; i < to; i++)
-            for (int g = 0; g < s->groups; g++)
-                add_weights(j, j->pieces + (size_t)p * weight_count(s), strip, i, g, i == from);
-    }
+    if (gh_depthwise_accepts(&c->s))
+        gh_depthwise_input(c, dy, bias, dx);
+    else
+        gh_pool_for(c->pool, c->s.n * c->s.groups, input_units, &j);
 }
 
 void gh_convolve_weights(const gh_convolve *c, const float *x, const float *dy, float *dw)
 {
-    size_t count = weight_count(&c->s);
-    job j = {.c = c, .x = x, .y = dy};
-    j.pieces = c->scratch + strip_floats(&c->s) * (size_t)gh_pool_size(c->pool);
-    gh_pool_for(c->pool, pieces_of(&c->s), weights_pieces, &j);
-    memcpy(dw, j.pieces, count * sizeof *dw);
-    for (int p = 1; p < pieces_of(&c->s); p++)
-        for (size_t i = 0; i < count; i++)
-            dw[i] += j.pieces[(size_t)p * count + i];
+    if (gh_depthwise_accepts(&c->s))
+        gh_depthwise_weights(c, x, dy, dw);
+    else
+        gh_convolve_dots(c, x, dy, dw);
 }

@@ -23,4 +23,8 @@ void gh_convolve_input(const gh_convolve *c, const float *dy, const float *bias,
 /* dw = the sum over all pictures. */
 void gh_convolve_weights(const gh_convolve *c, const float *x, const float *dy, float *dw);
 
+/* The same for any groups, by dot products of whole planes (convolve_dots.c). */
+size_t gh_convolve_dots_scratch(const gh_conv_shape *s);
+void gh_convolve_dots(const gh_convolve *c, const float *x, const float *dy, float *dw);
+
 #endif

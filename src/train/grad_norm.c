@@ -43,19 +43,23 @@ typedef struct forward_job {
     float epsilon, momentum;
 } forward_job;
 
-/* Mean and variance of a channel, in double: sums of squares of large pictures cancel. */
-static void moments(double *mean, double *variance, const norm *m, const float *x, int c)
+static size_t plane_at(const norm *m, int image, int c)
 {
-    double sum = 0, squares = 0, count = (double)m->n * (double)m->plane;
-    for (int i = 0; i < m->n; i++) {
-        const float *p = x + ((size_t)i * (size_t)m->channels + (size_t)c) * m->plane;
-        for (size_t k = 0; k < m->plane; k++) {
-            sum += p[k];
-            squares += (double)p[k] * p[k];
-        }
-    }
-    *mean = sum / count;
-    *variance = squares / count - *mean * *mean;
+    return ((size_t)image * (size_t)m->channels + (size_t)c) * m->plane;
+}
+
+/* Mean and variance of a channel, counted from one of its elements: sums of squares far from 0 cancel. */
+static void moments(double *mean, double *variance, const forward_job *j, int c)
+{
+    const norm *m = &j->m;
+    const float *x = j->x->in[0].data;
+    double sums[2] = {0, 0}, count = (double)m->n * (double)m->plane;
+    float middle = x[plane_at(m, 0, c)];
+    for (int i = 0; i < m->n; i++)
+        j->x->k->moments(sums, x + plane_at(m, i, c), m->plane, middle);
+    double off = sums[0] / count;
+    *mean = (double)middle + off;
+    *variance = sums[1] / count - off * off;
     *variance = *variance > 0 ? *variance : 0;
 }
 
@@ -68,7 +72,7 @@ static void find_factors(const forward_job *j, int c)
     double own_mean = *mean, own_variance = *variance;
     if (x->batch_statistics) {
         double count = (double)m->n * (double)m->plane, keep = j->momentum;
-        moments(&own_mean, &own_variance, m, x->in[0].data, c);
+        moments(&own_mean, &own_variance, j, c);
         *mean = (float)(keep * *mean + (1 - keep) * own_mean);
         *variance =
             (float)(keep * *variance + (1 - keep) * own_variance * count / (count > 1 ? count - 1 : 1));
@@ -88,17 +92,10 @@ static void forward_units(const void *arg, int begin, int end)
     for (int c = begin; c < end; c++) {
         if (!j->x->again)
             find_factors(j, c);
-        float a = m->a[c], b = m->b[c];
-        for (int i = 0; i < m->n; i++) {
-            size_t at = ((size_t)i * (size_t)m->channels + (size_t)c) * m->plane;
-            const float *src = (const float *)j->x->in[0].data + at;
-            float *dst = (float *)j->x->out[0].data + at;
-            for (size_t k = 0; k < m->plane; k++) {
-                float v = a * src[k] + b;
-                v = v > m->lo ? v : m->lo;
-                dst[k] = v < m->hi ? v : m->hi;
-            }
-        }
+        for (int i = 0; i < m->n; i++)
+            j->x->k->scale_clamp((float *)j->x->out[0].data + plane_at(m, i, c),
+                                 (const float *)j->x->in[0].data + plane_at(m, i, c), m->plane, m->a[c],
+                                 m->b[c], m->lo, m->hi);
     }
 }
 
@@ -120,58 +117,37 @@ static void needs(const gh_node *n, uint32_t wanted, uint32_t *in, uint32_t *out
     *in = 1;
 }
 
-static inline float masked(const norm *m, float dy, float x, float a, float b)
-{
-    float v = a * x + b;
-    return v > m->lo && v < m->hi ? dy : 0;
-}
-
-/* The sums of a channel's gradient, and of it times the normalised input. */
-static void channel_sums(double *sum, double *dot, const norm *m, const gh_grad_exec *x, int c)
-{
-    float a = m->a[c], b = m->b[c], mean = m->mean[c], inverse = m->inverse[c];
-    *sum = *dot = 0;
-    for (int i = 0; i < m->n; i++) {
-        size_t at = ((size_t)i * (size_t)m->channels + (size_t)c) * m->plane;
-        const float *src = (const float *)x->in[0].data + at, *dy = (const float *)x->dout[0].data + at;
-        for (size_t k = 0; k < m->plane; k++) {
-            float g = masked(m, dy[k], src[k], a, b);
-            *sum += g;
-            *dot += (double)g * (src[k] - mean) * inverse;
-        }
-    }
-}
-
 typedef struct backward_job {
     norm m;
     const gh_grad_exec *x;
 } backward_job;
 
-/* dx = a * (g - mean of g - xhat * mean of g * xhat); with running statistics a * g alone. */
+/* With g the output's gradient where nothing was clamped: dx = a * (g - mean of g - xhat * mean of g * xhat),
+ * with running statistics a * g alone. Units are channels. */
 static void backward_units(const void *arg, int begin, int end)
 {
     const backward_job *j = arg;
     const norm *m = &j->m;
     const gh_grad_exec *x = j->x;
-    double count = (double)m->n * (double)m->plane, sum, dot;
+    const float *src = x->in[0].data, *dy = x->dout[0].data;
+    double count = (double)m->n * (double)m->plane;
     for (int c = begin; c < end; c++) {
-        float a = m->a[c], b = m->b[c];
-        channel_sums(&sum, &dot, m, x, c);
+        gh_norm_job job = {.a = m->a[c], .b = m->b[c], .lo = m->lo, .hi = m->hi, .mean = m->mean[c]};
+        double sums[2] = {0, 0}, inverse = m->inverse[c];
+        for (int i = 0; i < m->n; i++)
+            x->k->norm_sums(sums, dy + plane_at(m, i, c), src + plane_at(m, i, c), m->plane, &job);
         if (x->din[1].data)
-            ((float *)x->din[1].data)[c] = (float)dot;
+            ((float *)x->din[1].data)[c] = (float)(sums[1] * inverse);
         if (x->din[2].data)
-            ((float *)x->din[2].data)[c] = (float)sum;
-        float shift = x->batch_statistics ? (float)(sum / count) : 0;
-        float slope = x->batch_statistics ? (float)(dot / count * m->inverse[c]) : 0;
-        for (int i = 0; i < m->n && x->din[0].data; i++) {
-            size_t at = ((size_t)i * (size_t)m->channels + (size_t)c) * m->plane;
-            const float *src = (const float *)x->in[0].data + at, *dy = (const float *)x->dout[0].data + at;
-            float *dx = (float *)x->din[0].data + at;
-            for (size_t k = 0; k < m->plane; k++) {
-                float g = masked(m, dy[k], src[k], a, b);
-                dx[k] = a * (g - shift - (src[k] - m->mean[c]) * slope);
-            }
+            ((float *)x->din[2].data)[c] = (float)sums[0];
+        if (x->batch_statistics) {
+            double slope = -(double)job.a * sums[1] / count * inverse * inverse;
+            job.slope = (float)slope;
+            job.shift = (float)(-slope * job.mean - (double)job.a * sums[0] / count);
         }
+        for (int i = 0; i < m->n && x->din[0].data; i++)
+            x->k->norm_gradient((float *)x->din[0].data + plane_at(m, i, c), dy + plane_at(m, i, c),
+                                src + plane_at(m, i, c), m->plane, &job);
     }
 }
 
