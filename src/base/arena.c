@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 enum { FIRST_BLOCK = 4096, LAST_BLOCK = 1 << 20, ALIGN = 16 };
 
@@ -123,6 +125,15 @@ char *gh_arena_string(gh_arena *arena, const char *s, size_t len)
     if (copy && len)
         memcpy(copy, s, len); /* the arena's bytes are zero, so it ends with one */
     return copy;
+}
+
+void gh_arena_give_back(void *p, size_t size)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), begin = (uintptr_t)p, end = begin + size;
+    begin = (begin + page - 1) / page * page;
+    end = end / page * page;
+    if (begin < end)
+        madvise((void *)begin, end - begin, MADV_DONTNEED);
 }
 
 size_t gh_arena_used(const gh_arena *arena)

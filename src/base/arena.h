@@ -16,6 +16,9 @@ void *gh_arena_alloc(gh_arena *arena, size_t size);
 void *gh_arena_array(gh_arena *arena, size_t n, size_t size);
 /* Copies `len` bytes and ends them with a zero byte. */
 char *gh_arena_string(gh_arena *arena, const char *s, size_t len);
+/* Gives memory of an arena back to the system before its end: the whole pages of it, whose bytes become zero.
+ */
+void gh_arena_give_back(void *p, size_t size);
 /* Bytes handed out so far. */
 size_t gh_arena_used(const gh_arena *arena);
 

@@ -73,6 +73,12 @@ gh_status gh_map_open(gh_map *out, const char *path, size_t limit, gh_err *e)
     return status;
 }
 
+void gh_map_give_back(const gh_map *map)
+{
+    if (map->data && map->size)
+        madvise((void *)(uintptr_t)map->data, map->size, MADV_DONTNEED);
+}
+
 void gh_map_close(gh_map *map)
 {
     if (map->data)

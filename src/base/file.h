@@ -14,6 +14,8 @@ typedef struct gh_map {
 
 /* Maps a regular file of at most `limit` bytes. */
 GH_MUST_CHECK gh_status gh_map_open(gh_map *out, const char *path, size_t limit, gh_err *e);
+/* Gives the pages that were read back to the system; who reads them again gets them from the file. */
+void gh_map_give_back(const gh_map *map);
 void gh_map_close(gh_map *map);
 /* Appends the whole file (at most `limit` bytes; "-" = standard input) to `out`. */
 GH_MUST_CHECK gh_status gh_file_read(gh_buf *out, const char *path, size_t limit, gh_err *e);

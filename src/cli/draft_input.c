@@ -89,7 +89,7 @@ static int by_size(const void *a, const void *b)
 static double filter_length(const gh_graph *g, const gh_node *n)
 {
     size_t count = 0, filters;
-    if (!n || strcmp(n->type, "Conv") != 0 || !g->values[n->inputs[1]].data ||
+    if (!n || strcmp(n->type, "Conv") != 0 || !g->values[n->inputs[1]].data || g->values[n->inputs[1]].gone ||
         !gh_shape_count(&count, &g->values[n->inputs[1]].shape) || count == 0)
         return 0;
     filters = (size_t)g->values[n->inputs[1]].shape.dims[0];

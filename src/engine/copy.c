@@ -51,6 +51,8 @@ gh_status gh_graph_copy(gh_graph **out, const gh_graph *g, gh_err *e)
         gh_graph_free(&c);
         return gh_fail(e, GH_NOMEM, "no memory for a copy of the network");
     }
+    for (uint32_t i = 0; i < c->nvalues; i++)
+        c->values[i].own = false;
     *out = c;
     return GH_OK;
 }

@@ -127,8 +127,10 @@ uint32_t gh_graph_const(gh_graph *g, const char *name, gh_dtype type, gh_shape s
             return GH_NONE;
     }
     uint32_t id = gh_graph_value(g, name, type, shape);
-    if (id != GH_NONE)
+    if (id != GH_NONE) {
         g->values[id].data = data;
+        g->values[id].own = copy;
+    }
     return id;
 }
 
@@ -143,8 +145,10 @@ uint32_t gh_graph_const_f32(gh_graph *g, const char *name, gh_shape shape, float
     if (!elements)
         return fail(g, GH_NOMEM, "no memory for a constant");
     uint32_t id = gh_graph_const(g, name, GH_F32, shape, elements, false);
-    if (id != GH_NONE)
+    if (id != GH_NONE) {
+        g->values[id].own = true;
         *data = elements;
+    }
     return id;
 }
 

@@ -53,6 +53,8 @@ typedef struct gh_value {
     const void *data;  /* a constant's elements: borrowed from the mapped file, or in the arena; else NULL */
     uint32_t producer; /* node, or GH_NONE for inputs and constants */
     uint8_t block;     /* 0 plain, else channels per block in memory */
+    bool own;          /* the elements lie in this graph's arena */
+    bool gone;         /* they are packed wherever they are read; what `data` points to is given back */
 } gh_value;
 
 typedef struct gh_node {

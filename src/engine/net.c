@@ -120,6 +120,41 @@ static size_t room_for_packing(const gh_graph *g)
     return bytes;
 }
 
+/* Constants that are not worth giving back; the first layer's weights stay, which `inspect` looks at. */
+#define FEW_BYTES ((size_t)256 << 10)
+
+/* True where input i of a node is read while it is packed, and never again in any plan. */
+static bool packed_for_good(const gh_net *net, uint32_t node, uint32_t i)
+{
+    const char *type = net->graph->nodes[node].type;
+    return i > 0 && net->packed[node].weights &&
+           (strcmp(type, "Conv") == 0 || strcmp(type, "Gemm") == 0 || strcmp(type, "MatMul") == 0);
+}
+
+/* Packed weights are the only copy: what the passes made of the file's goes, and the file's pages may. */
+static void give_back_packed(gh_net *net)
+{
+    gh_graph *g = net->graph;
+    bool *needed = gh_calloc(g->nvalues + 1u, sizeof *needed);
+    for (uint32_t i = 0; needed && i < g->nnodes; i++)
+        for (uint32_t k = 0; k < g->nodes[i].ninputs; k++)
+            if (g->nodes[i].inputs[k] != GH_NONE && !packed_for_good(net, i, k))
+                needed[g->nodes[i].inputs[k]] = true;
+    for (uint32_t i = 0; needed && i < g->noutputs; i++)
+        needed[g->outputs[i]] = true;
+    for (uint32_t i = 0; needed && i < g->nvalues; i++) {
+        gh_value *v = &g->values[i];
+        size_t count = 0;
+        if (needed[i] || !v->data || !v->own || !gh_shape_count(&count, &v->shape) ||
+            count * gh_dtype_size(v->type) < FEW_BYTES)
+            continue;
+        gh_arena_give_back((void *)(uintptr_t)v->data, count * gh_dtype_size(v->type));
+        v->gone = true;
+    }
+    gh_free(needed);
+    gh_map_give_back(&g->map);
+}
+
 static gh_status make_net(gh_net **out, gh_graph **graph, unsigned passes, bool any_size, gh_err *e)
 {
     gh_net *net = gh_calloc(1, sizeof *net);
@@ -156,10 +191,12 @@ static gh_status make_net(gh_net **out, gh_graph **graph, unsigned passes, bool 
                              : gh_fail(e, GH_NOMEM, "no memory for a network");
     }
     gh_free(shapes);
-    if (status)
+    if (status) {
         gh_net_free(&net);
-    else
+    } else {
+        give_back_packed(net);
         *out = net;
+    }
     return status;
 }
 

@@ -58,6 +58,7 @@ typedef struct gh_onnx_tensor {
     const char *name; /* borrowed from the file, not terminated */
     size_t name_len;
     gh_tensor tensor; /* elements in the file, or converted in the graph's arena */
+    bool own;         /* the latter */
 } gh_onnx_tensor;
 
 /* Reads one TensorProto. float16 becomes float32. Elements stay in the file's bytes where they are raw; they

@@ -162,6 +162,7 @@ static gh_status read_initializer(reader *r, const gh_wire_field *field)
     v->type = t.tensor.type;
     v->shape = t.tensor.shape;
     v->data = t.tensor.data;
+    v->own = t.own;
     return GH_OK;
 }
 

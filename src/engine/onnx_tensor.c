@@ -200,6 +200,9 @@ gh_status gh_onnx_read_tensor(gh_onnx_tensor *out, gh_graph *g, const uint8_t *d
             return gh_fail(e, GH_NOMEM, "no memory for the model's weights");
         GH_TRY(collect_typed(t.data, &p, count, data, len, e));
     }
-    *out = (gh_onnx_tensor){.name = (const char *)p.name.data, .name_len = p.name.len, .tensor = t};
+    *out = (gh_onnx_tensor){.name = (const char *)p.name.data,
+                            .name_len = p.name.len,
+                            .tensor = t,
+                            .own = !p.has_raw || t.data != p.raw.data};
     return GH_OK;
 }

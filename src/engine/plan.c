@@ -34,6 +34,14 @@ static gh_status no_memory(const builder *b)
     return gh_fail(b->e, GH_NOMEM, "no memory for a plan");
 }
 
+/* Only where sizes decide whether a node reads the picture at all. */
+static gh_status gone(const builder *b, uint32_t v)
+{
+    return gh_fail(b->e, GH_UNSUPPORTED,
+                   "value \"%s\" was packed for other sizes of the input, and is needed unpacked for these",
+                   b->g->values[v].name);
+}
+
 /* ---- shapes ---- */
 
 static void load_operands(builder *b, const gh_node *n)
@@ -67,6 +75,9 @@ static bool is_known(builder *b, const gh_io *io)
 /* Computes a node whose inputs are known now, into the plan's arena. */
 static gh_status compute_known(builder *b, const gh_node *n)
 {
+    for (uint32_t i = 0; i < n->ninputs; i++)
+        if (n->inputs[i] != GH_NONE && b->g->values[n->inputs[i]].gone)
+            return gone(b, n->inputs[i]);
     for (uint32_t i = 0; i < n->ninputs; i++)
         if (b->in[i].data && !gh_tensor_aligned(&b->in[i])) {
             b->in[i].data = (void *)(uintptr_t)gh_graph_elements(b->g, n->inputs[i]);
@@ -302,6 +313,8 @@ static gh_status add_input(builder *b, uint32_t v, bool blocked, bool packed)
     if (v == GH_NONE)
         return add_operand(b, (gh_tensor){.shape.rank = -1}, GH_NONE);
     gh_tensor t = b->values[v];
+    if (t.data && b->g->values[v].gone && !packed)
+        return gone(b, v);
     if (t.data) {
         if (!packed && !gh_tensor_aligned(&t))
             t.data = (void *)(uintptr_t)gh_graph_elements(b->g, v);

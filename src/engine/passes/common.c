@@ -58,5 +58,6 @@ const void *gh_graph_elements(gh_graph *g, uint32_t value)
         return NULL;
     memcpy(copy, v->data, count * gh_dtype_size(v->type));
     v->data = copy;
+    v->own = true;
     return copy;
 }

@@ -87,6 +87,7 @@ static gh_status fold_node(gh_graph *g, gh_node *n, gh_tensor *in, gh_tensor *ou
         v->type = out[i].type;
         v->shape = out[i].shape;
         v->data = out[i].data;
+        v->own = true;
         v->producer = GH_NONE;
     }
     n->dead = true;
