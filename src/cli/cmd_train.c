@@ -11,7 +11,6 @@ static const struct {
 } tasks[] = {
     {"classify", gh_cmd_train_classify},
     {"segment", gh_cmd_train_segment},
-    {"localize", gh_cmd_train_localize},
 };
 
 static volatile bool stop;

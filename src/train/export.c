@@ -60,8 +60,34 @@ static void import_opsets(gh_graph *g)
         g->opsets[g->nopsets++] = (gh_opset){"ai.onnx.ml", 3};
 }
 
+/* Logits at the temperature. */
+static uint32_t cool(gh_graph *g, uint32_t scores, float temperature)
+{
+    float *scale = NULL;
+    uint32_t in[2] = {scores, gh_graph_const_f32(g, "temperature", gh_shape_of(0, NULL), &scale)};
+    if (scale)
+        *scale = 1.0f / temperature;
+    return gh_graph_op(g, "Mul", "cooled", in, 2);
+}
+
+static gh_status write_trained(const gh_export *x, const char *path, gh_err *e)
+{
+    gh_graph *g = NULL;
+    GH_TRY(gh_graph_copy(&g, x->graph, e));
+    uint32_t scores = g->outputs[0];
+    g->noutputs = 0;
+    add_output(g, cool(g, scores, x->temperature), "logits", 2, x->set->nclasses);
+    gh_status status = gh_graph_unique_names(g, e);
+    if (!status)
+        status = gh_onnx_write(g, path, e);
+    gh_graph_free(&g);
+    return status;
+}
+
 static gh_status write_network(const gh_export *x, const char *path, gh_err *e)
 {
+    if (x->graph)
+        return write_trained(x, path, e);
     gh_graph *g = NULL;
     uint32_t features;
     GH_TRY(start_graph(&g, &features, x, e));
@@ -129,6 +155,8 @@ static json_t *training_json(const gh_export *x)
                   x->body->cut, "data_hash", gh_hash_text(x->set->hash, data), "folds", (int)x->folds, "seed",
                   (json_int_t)x->seed, "pictures", (json_int_t)x->set->nexamples, "balance", x->balance,
                   "augment", x->augment, "temperature", (double)x->temperature, "classes", classes_json(x));
+    if (!x->body->file) /* trained from fresh weights */
+        json_object_del(o, "body_hash");
     json_t *details = x->head_details ? json_loads(x->head_details, 0, NULL) : NULL;
     if (o && details && json_is_object(details)) {
         json_object_del(details, "importances"); /* long; the report has them */

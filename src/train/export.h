@@ -11,6 +11,7 @@ typedef struct gh_export {
     const gh_trainset *set;
     const gh_head_type *type;
     const gh_head *head;
+    const gh_graph *graph; /* the whole network where it was trained; else NULL, and body and head make it */
     const gh_reject *reject; /* or NULL: no reject rule */
     float temperature;
     double reject_threshold;

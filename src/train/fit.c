@@ -23,9 +23,12 @@ static gh_status make_split(gh_train_run *r)
         parted |= t->examples[i].split == GH_SPLIT_VAL;
         use[i] = t->examples[i].split != GH_SPLIT_TEST;
     }
-    r->data.folds = parted ? 1 : r->o->folds;
+    bool once = parted || gh_train_tunes(r); /* weights are trained once, whatever the folds */
+    r->data.folds = once ? 1 : r->o->folds;
     if (!status && !parted)
         status = gh_trainset_folds(r->fold, t, use, r->o->folds, r->o->seed, r->e);
+    for (uint32_t i = 0; !status && once && !parted && i < t->nexamples; i++)
+        r->fold[i] = r->fold[i] == 0 ? 0 : UINT32_MAX;
     for (uint32_t i = 0; !status && parted && i < t->nexamples; i++)
         r->fold[i] = t->examples[i].split == GH_SPLIT_VAL ? 0 : UINT32_MAX;
     gh_free(use);
@@ -46,10 +49,19 @@ static void keep_twins_together(gh_train_run *r)
     }
 }
 
+static gh_status load_set(gh_train_run *r)
+{
+    gh_trainset_options set = {.strict = r->o->strict, .part = r->o->part, .pool = r->o->pool};
+    GH_TRY(gh_trainset_open(&r->set, r->o->data, &set, r->e));
+    for (uint32_t i = 0; i < r->set->nproblems; i++)
+        gh_log(GH_LOG_WARN, "%s", r->set->problems[i]);
+    keep_twins_together(r);
+    return gh_train_check_set(r);
+}
+
 static gh_status load(gh_train_run *r)
 {
     const gh_train_options *o = r->o;
-    gh_trainset_options set = {.strict = o->strict, .part = o->part, .pool = o->pool};
     gh_features_options features = {.augment = o->augment,
                                     .cache = o->cache,
                                     .cache_bytes = o->cache_bytes,
@@ -59,11 +71,7 @@ static gh_status load(gh_train_run *r)
                                     .stop = o->stop};
     GH_TRY(gh_body_open(&r->body, o->body, o->cut, r->e));
     GH_TRY(gh_train_check_body(r));
-    GH_TRY(gh_trainset_open(&r->set, o->data, &set, r->e));
-    for (uint32_t i = 0; i < r->set->nproblems; i++)
-        gh_log(GH_LOG_WARN, "%s", r->set->problems[i]);
-    keep_twins_together(r);
-    GH_TRY(gh_train_check_set(r));
+    GH_TRY(load_set(r));
     GH_TRY(gh_train_check_memory(r));
     GH_TRY(gh_train_check_head(r));
     if (!o->quiet)
@@ -143,6 +151,8 @@ static gh_status choose_head(gh_train_run *r)
     }
     gh_status status = GH_OK;
     for (size_t i = 0; gh_head_types[i] && r->ncandidates < MOST_HEADS; i++) {
+        if (gh_train_tunes(r) && !gh_train_head_tunes(gh_head_types[i]))
+            continue;
         status = try_head(r, gh_head_types[i]);
         if (status == GH_LIMIT)
             gh_log(GH_LOG_WARN, "%s",
@@ -169,7 +179,7 @@ static gh_status fit_final(gh_train_run *r)
         status = gh_rows_gather(&plain, &r->data, keep, false, r->e);
     if (!status)
         status = r->type->fit(&r->head, &rows, &r->data.fit, r->e);
-    if (!status && !r->o->no_reject)
+    if (!status && !r->o->no_reject && !gh_train_tunes(r))
         status = gh_reject_fit(&r->reject, &plain, r->e);
     if (!status)
         r->details = r->type->describe(r->head);
@@ -179,9 +189,40 @@ static gh_status fit_final(gh_train_run *r)
     return status;
 }
 
+/* ---- runs ---- */
+
+static gh_status finish(gh_train_run *r)
+{
+    if (gh_train_stopped(r))
+        return gh_fail(r->e, GH_INTERRUPTED, "interrupted; nothing was changed");
+    return gh_train_write(r);
+}
+
+/* By gradients: behind a head on a frozen body, or from fresh weights. */
+static gh_status run_tuned(gh_train_run *r)
+{
+    GH_TRY(gh_train_open_run(r));
+    if (r->o->fine.scratch) {
+        GH_TRY(load_set(r));
+        GH_TRY(gh_train_scratch_body(r));
+        GH_TRY(make_split(r));
+    } else {
+        GH_TRY(load(r));
+        GH_TRY(choose_head(r));
+        GH_TRY(fit_final(r));
+    }
+    GH_TRY(gh_train_tune(r));
+    GH_TRY(gh_train_calibrate(r));
+    gh_train_mistakes(r);
+    GH_TRY(gh_train_tuned_test(r));
+    return finish(r);
+}
+
 static gh_status run_all(gh_train_run *r)
 {
     GH_TRY(gh_train_check_options(r));
+    if (gh_train_tunes(r))
+        return run_tuned(r);
     GH_TRY(load(r));
     GH_TRY(choose_head(r));
     GH_TRY(gh_train_calibrate(r));
@@ -190,9 +231,7 @@ static gh_status run_all(gh_train_run *r)
         GH_TRY(gh_train_curve(r));
     GH_TRY(fit_final(r));
     GH_TRY(gh_train_test(r));
-    if (gh_train_stopped(r))
-        return gh_fail(r->e, GH_INTERRUPTED, "interrupted; nothing was changed");
-    return gh_train_write(r);
+    return finish(r);
 }
 
 gh_status gh_train_classify(gh_train_summary *out, const gh_train_options *o, gh_err *e)
@@ -203,6 +242,8 @@ gh_status gh_train_classify(gh_train_summary *out, const gh_train_options *o, gh
         r.type->free(r.head);
     gh_reject_free(&r.reject);
     gh_free(r.details);
+    gh_graph_free(&r.graph);
+    gh_buf_free(&r.learnt.details);
     gh_metrics_free(&r.metrics);
     gh_metrics_free(&r.test);
     gh_heldout_free(&r.heldout);
@@ -210,6 +251,7 @@ gh_status gh_train_classify(gh_train_summary *out, const gh_train_options *o, gh
     gh_trainset_free(&r.set);
     gh_body_free(&r.body);
     gh_free(r.fold);
+    gh_free(r.folder);
     gh_free(r.name);
     return status;
 }

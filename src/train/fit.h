@@ -2,6 +2,7 @@
 #ifndef GH_TRAIN_FIT_H
 #define GH_TRAIN_FIT_H
 
+#include "train/fine.h"
 #include "train/report.h"
 #include "train/validate.h"
 
@@ -20,6 +21,7 @@ typedef struct gh_train_options {
     bool no_reject; /* no rule for pictures of none of the classes */
     float l2;
     int hidden, trees, neighbours, epochs;
+    gh_fine_settings fine; /* of weights behind the head: unfreeze or scratch; folder is the run's own */
     gh_pool *pool;
     volatile const bool *stop;
 } gh_train_options;
@@ -31,6 +33,10 @@ typedef struct gh_train_summary {
     double macro_recall, ece_before, ece_after, temperature;
     bool tested;
     gh_share test;
+    bool tuned;    /* the body was trained too */
+    double before; /* accuracy of the head on the body as it was, on the same pictures; 0 = from scratch */
+    uint32_t tuned_epochs, tuned_best;
+    double tuned_rate;
     uint32_t pictures, classes, left_out;
     double seconds_features, seconds_total;
 } gh_train_summary;

@@ -7,14 +7,37 @@
 #include <unistd.h>
 
 /* All that a run writes into a model folder. */
-static const char *const written[] = {"model.json",  "model.onnx",  "head.onnx",  "labels.txt",
-                                      "report.json", "report.html", "selftest.*", NULL};
+static const char *const written[] = {"model.json",    "model.onnx",  "head.onnx",  "labels.txt",
+                                      "report.json",   "report.html", "selftest.*", "history.csv",
+                                      "training.html", NULL};
+
+static gh_status check_tuning(const gh_train_run *r)
+{
+    const gh_train_options *o = r->o;
+    const gh_head_type *type = gh_head_type_find(o->head);
+    if (o->fine.scratch && o->fine.unfreeze)
+        return gh_fail(r->e, GH_ARG,
+                       "--from-scratch and --unfreeze exclude each other: the one begins with "
+                       "fresh weights, the other with a body's");
+    if (o->head_only)
+        return gh_fail(r->e, GH_ARG,
+                       "--head-only cannot be had with a body that is trained too: the head "
+                       "fits no other");
+    if (type && !gh_train_head_tunes(type))
+        return gh_fail(r->e, GH_ARG,
+                       "a body cannot be trained behind the head '%s', which has no gradient; "
+                       "softmax and mlp have",
+                       type->name);
+    return GH_OK;
+}
 
 gh_status gh_train_check_options(gh_train_run *r)
 {
     const gh_train_options *o = r->o;
     if (strcmp(o->head, "auto") != 0 && !gh_head_type_find(o->head))
         return gh_fail(r->e, GH_ARG, "head '%.40s' is not known; see gharial train --help", o->head);
+    if (gh_train_tunes(r))
+        GH_TRY(check_tuning(r));
     GH_TRY(gh_folder_name(&r->name, o->out, r->e));
     if (!gh_model_name_ok(r->name))
         return gh_fail(r->e, GH_ARG,

@@ -32,6 +32,10 @@ typedef struct gh_train_run {
     size_t nmistakes;
     gh_head *head;
     gh_reject *reject;
+    gh_graph *graph; /* of a run by gradients, its weights trained; scores are its first output */
+    gh_learn_summary learnt;
+    gh_fine_settings fine; /* as asked for, with the folder */
+    char *folder;          /* of history, page and checkpoint: .NAME.run beside the model folder */
     char *details;
     uint64_t start, features_ns;
     gh_err *e;
@@ -62,6 +66,24 @@ GH_MUST_CHECK gh_status gh_train_check_memory(const gh_train_run *r);
 GH_MUST_CHECK gh_status gh_train_check_head(const gh_train_run *r);
 /* That each class has enough pictures; asked again once it is known which of them are usable. */
 GH_MUST_CHECK gh_status gh_train_check_set(const gh_train_run *r);
+
+/* fit_fine.c. Whether the run goes on by gradients behind the head, or begins by them. */
+static inline bool gh_train_tunes(const gh_train_run *r)
+{
+    return r->o->fine.unfreeze != 0 || r->o->fine.scratch;
+}
+/* Gradients pass through this kind of head. */
+bool gh_train_head_tunes(const gh_head_type *type);
+/* What a run from scratch has in place of a body: a manifest of its input. */
+GH_MUST_CHECK gh_status gh_train_scratch_body(gh_train_run *r);
+/* Sets `folder` and `fine`. */
+GH_MUST_CHECK gh_status gh_train_open_run(gh_train_run *r);
+/* What the run told is copied into the staged model folder. */
+GH_MUST_CHECK gh_status gh_train_keep_run(const gh_train_run *r, const char *staged);
+/* Trains r->graph, and scores what is held out by it. */
+GH_MUST_CHECK gh_status gh_train_tune(gh_train_run *r);
+/* Scores of the data's own test part by r->graph. */
+GH_MUST_CHECK gh_status gh_train_tuned_test(gh_train_run *r);
 
 /* fit_score.c. Metrics of held-out scores; `temperature` has one a fold, NULL = 1. */
 GH_MUST_CHECK gh_status gh_train_measure(gh_metrics **out, const gh_heldout *h, const float *temperature,

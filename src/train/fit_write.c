@@ -22,11 +22,12 @@ static const char *augment_name(unsigned a)
 static gh_status write_folder(gh_train_run *r)
 {
     const gh_train_options *o = r->o;
-    char *staged = NULL;
+    char *staged = NULL, changes[200];
     gh_export x = {.body = r->body,
                    .set = r->set,
                    .type = r->type,
                    .head = r->head,
+                   .graph = r->graph,
                    .reject = r->reject,
                    .temperature = (float)r->temperature,
                    .reject_threshold = r->reject_threshold,
@@ -39,9 +40,11 @@ static gh_status write_folder(gh_train_run *r)
                    .seed = o->seed,
                    .folds = r->data.folds,
                    .balance = balance_name(o->balance),
-                   .augment = augment_name(o->augment)};
+                   .augment = gh_train_tunes(r) ? gh_augment_text(&o->fine.augment, changes)
+                                                : augment_name(o->augment)};
     gh_report report = {.name = x.name,
                         .head = r->type->name,
+                        .trained = gh_train_tunes(r),
                         .body = r->body->manifest->name,
                         .cut = r->body->cut,
                         .license = r->body->manifest->license,
@@ -75,6 +78,8 @@ static gh_status write_folder(gh_train_run *r)
         status = gh_export_write(&x, staged, r->e);
     if (!status && o->report)
         status = gh_report_write(&report, staged, r->e);
+    if (!status && r->folder && o->report)
+        status = gh_train_keep_run(r, staged);
     if (!status && gh_train_stopped(r))
         status = gh_fail(r->e, GH_INTERRUPTED, "interrupted; nothing was changed");
     if (!status)
@@ -94,6 +99,11 @@ static void summarise(gh_train_run *r)
     s->ece_before = r->ece_before;
     s->ece_after = r->metrics->ece;
     s->temperature = r->temperature;
+    s->tuned = gh_train_tunes(r);
+    s->before = s->tuned && r->ncandidates ? r->candidates[0].accuracy.value : 0;
+    s->tuned_epochs = r->learnt.epochs;
+    s->tuned_best = r->learnt.best_epoch;
+    s->tuned_rate = r->learnt.rate;
     s->tested = r->test != NULL;
     if (r->test)
         s->test = r->test->top1;
@@ -107,6 +117,8 @@ static void summarise(gh_train_run *r)
 gh_status gh_train_write(gh_train_run *r)
 {
     GH_TRY(write_folder(r));
+    if (r->folder)
+        gh_folder_remove(r->folder);
     summarise(r);
     return GH_OK;
 }

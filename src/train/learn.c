@@ -108,14 +108,16 @@ static void copy_in(const gh_learn_run *r, const float *weights, const float *st
     memcpy(gh_tape_state(r->tape, &n), state, r->nstate * sizeof *state);
 }
 
-/* Statistics of the norms belong to the weights, so they are averaged like them. */
+/* Statistics of the norms belong to the weights, so they are averaged like them; those that do not move stay
+ * as they are to the last bit. */
 static void average_state(gh_learn_run *r)
 {
     size_t n;
     const float *state = gh_tape_state(r->tape, &n);
     float kept = (float)gh_optim_kept(r->optim);
     for (size_t i = 0; r->average && i < r->nstate; i++)
-        r->average[i] = r->state.step <= 1 ? state[i] : kept * r->average[i] + (1 - kept) * state[i];
+        r->average[i] =
+            r->state.step <= 1 ? state[i] : r->average[i] + (1 - kept) * (state[i] - r->average[i]);
 }
 
 /* ---- an epoch ---- */

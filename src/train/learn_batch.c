@@ -102,7 +102,7 @@ gh_status gh_learn_ran_away(gh_learn_run *r, uint32_t step, double loss)
                        r->state.epoch + 1, step + 1);
     return gh_fail(r->e, GH_FORMAT,
                    "training stopped in epoch %u, step %u: %s ran away, and the numbers of %s are not finite "
-                   "any more; try a lower rate (--rate %.2g instead of %.2g) or clip the gradient (--clip 1)",
+                   "any more; try a lower rate (--lr %.2g instead of %.2g) or clip the gradient (--clip 1)",
                    r->state.epoch + 1, step + 1, isfinite(loss) ? "the gradient" : "the loss",
                    layer ? layer : "its output", rate / 10, rate);
 }

@@ -30,6 +30,7 @@ typedef struct gh_candidate {
 typedef struct gh_report {
     const char *name, *head, *body, *cut, *license, *data, *version, *balance, *augment;
     const gh_trainset *set;
+    bool trained; /* the body was trained too, or is fresh */
     uint64_t seed;
     uint32_t folds;            /* of the cross-validation; 0 = scored on a split of the data's own */
     uint32_t failed, width;    /* pictures left out; features a picture */

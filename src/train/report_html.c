@@ -59,7 +59,7 @@ static void put_title(gh_buf *b, const gh_report *r)
     gh_html_cut(b, or_unknown(r->name), 100);
     gh_buf_str(b, "</h1>\n<p class=\"lead\">A ");
     gh_html_cut(b, or_unknown(r->head), LABEL_CUT);
-    gh_buf_str(b, " head on the frozen body of ");
+    gh_buf_str(b, r->trained ? " head on the trained body of " : " head on the frozen body of ");
     gh_html_cut(b, or_unknown(r->body), LABEL_CUT);
     gh_buf_str(b, ", made from ");
     gh_text_things(b, r->set->nexamples, "picture");

@@ -470,7 +470,7 @@ START_TEST(test_numbers_that_run_away)
     l.o.optim = (gh_optim_options){.kind = GH_OPTIM_SGD};
     l.o.warmup = 0;
     nt_refused(run(&l), GH_FORMAT, &l.e, "ran away");
-    ck_assert_ptr_nonnull(strstr(l.e.text, "--rate 1e+29"));
+    ck_assert_ptr_nonnull(strstr(l.e.text, "--lr 1e+29"));
     end(&l);
 }
 END_TEST
