@@ -63,9 +63,10 @@ help:
 #: unit          only the unit and kernel tests (one suite: .build/unit NAME)
 #: check-asan    unit, ONNX and end-to-end tests under Address and Undefined sanitizers
 #: check-tsan    the same under the Thread sanitizer
-#: check-valgrind unit tests under Valgrind, with the plain C kernels
+#: check-valgrind unit tests under Valgrind, with the AVX2 kernels (SUITE=NAME: one suite; so for the next two)
 #: check-nehalem the program and the unit tests on an emulated CPU without AVX2 (half an hour)
 #: check-arm64   the same of a build for arm64, on an emulated arm64 CPU
+#: check-levels  three large networks and the ONNX vectors at every level (GHARIAL_CPU) that this CPU has
 #: check-page    the page in headless Chromium, which it installs
 #: check-ort     compare random networks and photos with ONNX Runtime (a part of check)
 #: bench         speed beside ONNX Runtime, OpenVINO and MNN, training of heads beside scikit-learn (DATA=FOLDER: on its photos)
@@ -178,14 +179,16 @@ check-asan: check-inputs
 check-tsan: check-inputs
 	$(MAKE) $(JOBS) BUILD=.build/tsan OPT=-O1 SAN=-fsanitize=thread check-run
 # Valgrind knows no AVX-512.
-check-valgrind: $(BUILD)/unit
-	GHARIAL_CPU=ref CK_FORK=no CK_TIMEOUT_MULTIPLIER=20 valgrind -q --error-exitcode=1 --leak-check=full $<
+check-valgrind: check-inputs
+	$(call install_missing,valgrind)
+	$(MAKE) $(JOBS) $(BUILD)/unit
+	GHARIAL_CPU=avx2 CK_FORK=no CK_TIMEOUT_MULTIPLIER=60 valgrind -q --error-exitcode=1 --leak-check=full $(BUILD)/unit $(SUITE)
 
 # ---- processors without AVX2, emulated: no part of check ----
 # What the emulator starts must be able to find the emulated system's libraries: -L.
 ARM64_ROOT := .build/arm64/sysroot/root
 ARM64_LIBS := $(filter %-dev check,$(filter-out libopenblas-dev,$(BUILD_PACKAGES) $(TEST_PACKAGES))) libopenblas-pthread-dev
-.PHONY: check-nehalem check-arm64
+.PHONY: check-nehalem check-arm64 check-levels
 check-nehalem: check-inputs
 	$(call install_missing,qemu-user)
 	$(MAKE) $(JOBS) $(BUILD)/unit
@@ -196,6 +199,11 @@ check-arm64: check-inputs
 	$(Q)sh tests/cpus/sysroot.sh .build/arm64/sysroot arm64 $(ARM64_LIBS)
 	$(MAKE) $(JOBS) BUILD=.build/arm64 CC="aarch64-linux-gnu-gcc --sysroot=$(ARM64_ROOT)" .build/arm64/gharial .build/arm64/unit
 	$(Q)BUILD=.build/arm64 HOST=$(BUILD)/gharial EMULATOR="qemu-aarch64 -L $(ARM64_ROOT)" sh tests/cpus/run.sh $(SUITE)
+
+# Not emulated: the bench's three networks and the ONNX vectors at every level that this processor has.
+check-levels: check-inputs
+	$(MAKE) $(JOBS) $(BUILD)/onnx $(BUILD)/bench-nets
+	$(Q)python3 tests/cpus/levels.py $(BUILD)
 
 # ---- fuzzing: each tests/fuzz/fuzz_NAME.c is a program; its seeds are tests/fuzz/corpus/NAME ----
 FUZZERS := $(patsubst tests/fuzz/fuzz_%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))

@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "cli/draft.h"
+#include "cli/inspect_parts.h"
 #include "cli/network.h"
 #include "engine/cut.h"
 #include "engine/onnx.h"
@@ -42,7 +43,7 @@ static const gh_usage usage = {
              "multiply-adds a\n"
              "picture, memory of activations (one session) and of packed weights (shared); what is missing "
              "where it\n"
-             "does not run, and what it may be for where no manifest says.",
+             "does not run, and what it may be for where no manifest says. A pipeline shows its parts.",
     .example = "gharial inspect new.onnx --manifest > models/new/model.json",
     .options = options,
     .min_args = 0,
@@ -206,10 +207,7 @@ static json_t *describe_file(const gh_network *n, gh_graph *g, const values *v)
 
 static void describe_plan(json_t *o, const gh_network *n, const values *v)
 {
-    json_object_set_new(o, "macs", json_integer((json_int_t)gh_plan_macs(n->plan)));
-    json_object_set_new(o, "steps", json_integer((json_int_t)gh_plan_steps(n->plan)));
-    json_object_set_new(o, "arena_bytes", json_integer((json_int_t)gh_plan_arena_bytes(n->plan)));
-    json_object_set_new(o, "packed_bytes", json_integer((json_int_t)gh_net_packed_bytes(n->net)));
+    gh_describe_cost(o, n->plan, n->net);
     if (v->plan)
         json_object_set_new(o, "plan", plan_json(n->plan));
 }
@@ -292,15 +290,28 @@ static void print_cuts(const json_t *cuts)
     printf("%s\n", n > shown ? ", ... (gharial train --cut; --json lists all)" : "");
 }
 
+static void print_model(const json_t *o)
+{
+    printf("%-12s %s version %s, task %s", "model", text(o, "model"), text(o, "version"), text(o, "task"));
+    if (number(o, "classes") > 0)
+        printf(", %.0f classes", number(o, "classes"));
+    printf("%s%s\n", text(o, "license") ? ", " : "", text(o, "license") ? text(o, "license") : "");
+}
+
+static void print_labels(const json_t *o)
+{
+    size_t i;
+    json_t *item;
+    json_array_foreach(json_object_get(o, "labels"), i, item) printf("%6zu %s\n", i, json_string_value(item));
+}
+
 static void print_text(const json_t *o)
 {
     const char *key;
     size_t i;
     json_t *item, *operators = json_object_get(o, "operators");
     if (text(o, "model"))
-        printf("%-12s %s version %s, task %s, %.0f classes%s%s\n", "model", text(o, "model"),
-               text(o, "version"), text(o, "task"), number(o, "classes"), text(o, "license") ? ", " : "",
-               text(o, "license") ? text(o, "license") : "");
+        print_model(o);
     printf("%-12s IR %.0f, producer '%s'", "onnx", number(o, "ir_version"), text(o, "producer"));
     json_array_foreach(json_object_get(o, "opsets"), i, item)
         printf(", %s opset %.0f", text(item, "domain"), number(item, "version"));
@@ -325,7 +336,32 @@ static void print_text(const json_t *o)
         printf("%-12s %s\n", i ? "" : "guess", json_string_value(item));
     if (json_object_get(o, "plan"))
         print_plan(json_object_get(o, "plan"));
-    json_array_foreach(json_object_get(o, "labels"), i, item) printf("%6zu %s\n", i, json_string_value(item));
+    print_labels(o);
+}
+
+/* A model without a network of its own. */
+static gh_status inspect_parts(const gh_network *n, const values *v, gh_err *e)
+{
+    if (v->size || v->plan || v->manifest)
+        return gh_fail(
+            e, GH_ARG,
+            "model '%s' has no network of its own, but parts; --size, --plan and --manifest go with "
+            "a network: name one of the parts",
+            n->manifest->name);
+    json_t *o = json_object();
+    add_manifest(o, n->manifest, v->labels);
+    gh_status status = gh_describe_parts(o, n->manifest->folder, &v->models, e);
+    if (status == GH_OK && v->json) {
+        gh_cli_print_json("inspect", o, false);
+        return GH_OK;
+    }
+    if (status == GH_OK) {
+        print_model(o);
+        gh_print_parts(o);
+        print_labels(o);
+    }
+    json_decref(o);
+    return status;
 }
 
 /* Shows what could be read; a network that does not load is shown too, and then why. */
@@ -385,7 +421,9 @@ int gh_cmd_inspect(int argc, char **argv)
     if (status == GH_OK)
         status = gh_network_find(&n, argc == 1 ? argv[0] : v.model, &v.models, &e);
     if (status == GH_OK)
-        status = v.manifest ? print_manifest(&n, &v, &e) : inspect(&n, &v, &e);
+        status = gh_has_parts(n.manifest, n.file) ? inspect_parts(&n, &v, &e)
+                 : v.manifest                     ? print_manifest(&n, &v, &e)
+                                                  : inspect(&n, &v, &e);
     gh_network_free(&n);
     return gh_cli_flush("inspect", status == GH_OK ? 0 : gh_cli_fail("inspect", status, &e));
 }

@@ -58,6 +58,19 @@ static gh_shape fixed_shape(gh_shape shape, gh_size size)
     return shape;
 }
 
+gh_status gh_plan_of_size(gh_plan **out, gh_net *net, gh_size size, gh_err *e)
+{
+    size_t count = gh_net_inputs(net);
+    gh_shape *shapes = gh_calloc(count, sizeof *shapes);
+    if (!shapes)
+        return gh_fail(e, GH_NOMEM, "memory ran out at the shapes");
+    for (size_t i = 0; i < count; i++)
+        shapes[i] = fixed_shape(gh_net_input(net, i)->shape, size);
+    gh_status status = gh_plan_get(out, net, shapes, e);
+    gh_free(shapes);
+    return status;
+}
+
 gh_status gh_network_load(gh_network *n, const char *size_text, gh_err *e)
 {
     gh_size size = {0, 0};
@@ -68,18 +81,11 @@ gh_status gh_network_load(gh_network *n, const char *size_text, gh_err *e)
     GH_TRY(n->manifest && n->manifest->input.stride
                ? gh_net_load_any_size(&n->net, n->file, passes, NULL, 0, e)
                : gh_net_load(&n->net, n->file, passes, e));
-    size_t count = gh_net_inputs(n->net);
-    gh_shape *shapes = gh_calloc(count, sizeof *shapes);
-    if (!shapes)
-        return gh_fail(e, GH_NOMEM, "memory ran out at the shapes");
-    for (size_t i = 0; i < count; i++)
-        shapes[i] = fixed_shape(gh_net_input(n->net, i)->shape, size);
-    gh_status status = gh_plan_get(&n->plan, n->net, shapes, e);
-    if (count) {
-        n->input = shapes[0];
+    gh_status status = gh_plan_of_size(&n->plan, n->net, size, e);
+    if (gh_net_inputs(n->net)) {
+        n->input = fixed_shape(gh_net_input(n->net, 0)->shape, size);
         n->size = n->input.rank == 4 ? (gh_size){(int)n->input.dims[3], (int)n->input.dims[2]} : size;
     }
-    gh_free(shapes);
     return status;
 }
 

@@ -21,6 +21,8 @@ GH_MUST_CHECK gh_status gh_network_find(gh_network *out, const char *model, cons
 /* Loads the net and builds a plan: open dimensions become 1, but height and width of a picture's input become
  * those of `size` ("WxH"), of the manifest, or 224. */
 GH_MUST_CHECK gh_status gh_network_load(gh_network *n, const char *size, gh_err *e);
+/* The plan of any net for one picture of this size, in the same way. */
+GH_MUST_CHECK gh_status gh_plan_of_size(gh_plan **out, gh_net *net, gh_size size, gh_err *e);
 void gh_network_free(gh_network *n);
 
 #endif

@@ -85,9 +85,19 @@ if command -v objdump >/dev/null && [ "$(uname -m)" = x86_64 ] && command -v cc 
   object base 'addps %xmm0, %xmm1'
   expect 'lint: 0 errors' warning
   object base 'vaddps %zmm0, %zmm1, %zmm2'
-  expect '.build/obj/src/base/x.o: uses AVX registers'
+  expect '.build/obj/src/base/x.o: uses vaddps'
   object kernels 'vaddps %ymm0, %ymm1, %ymm2'
-  expect '.build/obj/src/kernels/x.o: uses AVX registers'
+  expect '.build/obj/src/kernels/x.o: uses vaddps'
+  object kernels/ref 'vfmadd231ss %xmm0, %xmm1, %xmm2'
+  expect '.build/obj/src/kernels/ref/x.o: uses vfmadd231ss'
+  object tasks 'popcnt %eax, %eax'
+  expect '.build/obj/src/tasks/x.o: uses popcnt'
+  object tasks 'pshufb %xmm0, %xmm1'
+  expect '.build/obj/src/tasks/x.o: uses pshufb'
+  object kernels/avx2 'vaddps %ymm16, %ymm1, %ymm2'
+  expect '.build/obj/src/kernels/avx2/x.o: uses vaddps, which AVX2 has not'
+  object kernels/avx512 'vdpbf16ps %zmm0, %zmm1, %zmm2'
+  expect '.build/obj/src/kernels/avx512/x.o: uses vdpbf16ps'
 fi
 
 [ "$failures" = 0 ] || exit 1

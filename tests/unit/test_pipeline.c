@@ -3,8 +3,10 @@
 #include "unit/suites.h"
 
 #include "base/mem.h"
+#include "cli/cli.h"
 #include "tasks/pipeline.h"
 #include "train/evaluate_boxes.h"
+#include "unit/capture.h"
 #include "unit/red.h"
 #include "unit/tiny.h"
 
@@ -519,6 +521,44 @@ START_TEST(test_memory_may_run_out)
 }
 END_TEST
 
+static double part_number(const json_t *o, size_t part, const char *key)
+{
+    return json_number_value(json_object_get(json_array_get(json_object_get(o, "parts"), part), key));
+}
+
+/* Inspect shows each network once, however often a step reads it, and what they take together. */
+START_TEST(test_inspect_shows_the_parts)
+{
+    char line[256];
+    write_pipeline(COLOUR ", {\"model\": \"colour\", \"key\": \"again\"}");
+    snprintf(line, sizeof line, "inspect --json %s", tiny_path("both"));
+    ck_assert_int_eq(capture_command(gh_cmd_inspect, line), 0);
+    json_t *o = json_loads(capture_out, 0, NULL);
+    ck_assert_ptr_nonnull(o);
+    const json_t *parts = json_object_get(o, "parts");
+    ck_assert_uint_eq(json_array_size(parts), 2);
+    ck_assert_str_eq(json_string_value(json_object_get(json_array_get(parts, 0), "model")), "red");
+    ck_assert_str_eq(json_string_value(json_object_get(json_array_get(parts, 0), "role")), "detector");
+    ck_assert_str_eq(json_string_value(json_object_get(json_array_get(parts, 1), "model")), "colour");
+    ck_assert_str_eq(json_string_value(json_object_get(json_array_get(parts, 1), "role")), "step");
+    double arena = fmax(part_number(o, 0, "arena_bytes"), part_number(o, 1, "arena_bytes"));
+    ck_assert_double_gt(arena, 0);
+    ck_assert_double_eq(json_number_value(json_object_get(o, "arena_bytes")), arena);
+    double packed = part_number(o, 0, "packed_bytes") + part_number(o, 1, "packed_bytes");
+    ck_assert_double_gt(packed, 0);
+    ck_assert_double_eq(json_number_value(json_object_get(o, "packed_bytes")), packed);
+    json_decref(o);
+    snprintf(line, sizeof line, "inspect %s", tiny_path("both"));
+    ck_assert_int_eq(capture_command(gh_cmd_inspect, line), 0);
+    ck_assert_ptr_nonnull(strstr(capture_out, "\ndetector     red version 1: "));
+    ck_assert_ptr_nonnull(strstr(capture_out, "\nstep         colour version 1: "));
+    ck_assert_ptr_nonnull(strstr(capture_out, "\nmemory "));
+    snprintf(line, sizeof line, "inspect --plan %s", tiny_path("both"));
+    ck_assert_int_eq(capture_command(gh_cmd_inspect, line), 2);
+    ck_assert_ptr_nonnull(strstr(capture_err, "name one of the parts"));
+}
+END_TEST
+
 Suite *gh_suite_pipeline(void)
 {
     Suite *s = suite_create("pipeline");
@@ -541,6 +581,7 @@ Suite *gh_suite_pipeline(void)
     tcase_add_test(t, test_two_models_one_list);
     tcase_add_test(t, test_rounding_keeps_the_sum);
     tcase_add_test(t, test_boxes_of_a_pipeline_are_measured);
+    tcase_add_test(t, test_inspect_shows_the_parts);
     tcase_add_test(t, test_memory_may_run_out);
     suite_add_tcase(s, t);
     return s;
