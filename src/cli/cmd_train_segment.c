@@ -12,7 +12,7 @@ typedef struct values {
     const char *data, *out, *body, *cut, *scratch, *decoder, *unpool, *size, *window, *augment, *show,
         *balance;
     gh_opt_list models;
-    int64_t width, level;
+    int64_t width, level, some;
     double body_rate, dice, share;
     bool frozen, strict;
     gh_train_flags flags;
@@ -27,7 +27,7 @@ static const gh_option options[] = {
     {"models", GH_OPT_LIST, offsetof(values, models), "DIR", "where names are looked up (models)", 0, 0},
     {"frozen", GH_OPT_FLAG, offsetof(values, frozen), .help = NULL},
     {"body-rate", GH_OPT_REAL, offsetof(values, body_rate), "X",
-     "the body stays as it is; or learns at this share of the rate (0.3)", 0, 100},
+     "the body stays as it is; or learns at this share of the rate (0.2)", 0, 100},
     {"from-scratch", GH_OPT_STRING, offsetof(values, scratch), "NET", "no pretrained body: unet or segnet", 0,
      0},
     {"decoder", GH_OPT_STRING, offsetof(values, decoder), "NAME",
@@ -48,8 +48,9 @@ static const gh_option options[] = {
      "rare classes count more: none, sqrt or weights (none)", 0, 0},
     {"dice", GH_OPT_REAL, offsetof(values, dice), "X", "share of the Dice loss beside the cross entropy (0)",
      0, 1},
-    {"val-share", GH_OPT_REAL, offsetof(values, share), "X",
-     "held out to judge by, where there is no part val (0.2)", 0.01, 0.9},
+    {"val-share", GH_OPT_REAL, offsetof(values, share), "X", NULL, 0.01, 0.9},
+    {"val-some", GH_OPT_INT, offsetof(values, some), "N",
+     "held out where there is no part val (0.2); judge an epoch by N of it (all)", 1, 1000000},
     GH_TRAIN_FLAGS_ROWS(values, flags),
     {"strict", GH_OPT_FLAG, offsetof(values, strict),
      .help = "a picture or mask that cannot be used ends the run"},
@@ -97,6 +98,7 @@ static gh_status read_values(gh_segment_options *o, const values *v, gh_err *e)
                               .show_augment = v->show,
                               .dice = v->dice,
                               .share = v->share,
+                              .some = (uint32_t)v->some,
                               .batch = (uint32_t)v->flags.batch,
                               .strict = v->strict,
                               .checkpointing = v->flags.checkpointing};
@@ -167,7 +169,7 @@ int gh_cmd_train_segment(int argc, char **argv)
                 .augment = "default",
                 .balance = "none",
                 .level = -1,
-                .body_rate = 0.3,
+                .body_rate = 0.2,
                 .share = 0.2,
                 .flags = GH_TRAIN_FLAGS_DEFAULT};
     gh_segment_options o = {0};

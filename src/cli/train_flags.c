@@ -13,8 +13,9 @@ static gh_status word(int *out, const char *option, const char *text, const char
             *out = (int)i;
             return GH_OK;
         }
-    return gh_fail(e, GH_ARG, "--%s is '%.40s'; it takes %s, %s%s%s", option, text, words[0], words[1],
-                   n > 2 ? " or " : "", n > 2 ? words[2] : "");
+    return n > 2 ? gh_fail(e, GH_ARG, "--%s is '%.40s'; it takes %s, %s or %s", option, text, words[0],
+                           words[1], words[2])
+                 : gh_fail(e, GH_ARG, "--%s is '%.40s'; it takes %s or %s", option, text, words[0], words[1]);
 }
 
 static gh_status read_rate(double *out, const char *text, gh_err *e)

@@ -174,18 +174,36 @@ static bool is_judge(const gh_maskdata *d, size_t i, const gh_maskdata_options *
     return (double)gh_rng_float(&rng) < o->share;
 }
 
+/* Room for all pictures of `s`, in its arena. */
+static gh_status empty_set(gh_maskset **out, const gh_maskset *s, gh_err *e)
+{
+    gh_maskset *set = gh_calloc(1, sizeof *set);
+    if (!set)
+        return no_memory(e);
+    *out = set;
+    set->pictures = gh_arena_array(s->arena, s->npictures + 1, sizeof *set->pictures);
+    set->classes = s->classes; /* by the masks' values; those that mean no class are no model's */
+    set->nclasses = s->nclasses;
+    return set->pictures ? GH_OK : no_memory(e);
+}
+
+static gh_status choose_some(gh_maskdata *d, uint32_t most, gh_err *e)
+{
+    size_t all = d->judge->npictures, n = most && most < all ? most : all;
+    GH_TRY(empty_set(&d->some, d->set, e));
+    for (size_t i = 0; i < n; i++)
+        d->some->pictures[i] = d->judge->pictures[i * all / n];
+    d->some->npictures = n;
+    return GH_OK;
+}
+
 static gh_status part(gh_maskdata *d, const pair *pairs, const gh_maskdata_options *o, gh_err *e)
 {
     const gh_maskset *s = d->set;
     d->learn = gh_calloc(s->npictures + 1, sizeof *d->learn);
-    d->judge = gh_calloc(1, sizeof *d->judge);
-    if (!d->learn || !d->judge)
+    GH_TRY(empty_set(&d->judge, s, e));
+    if (!d->learn)
         return no_memory(e);
-    d->judge->pictures = gh_arena_array(s->arena, s->npictures + 1, sizeof *d->judge->pictures);
-    if (!d->judge->pictures)
-        return no_memory(e);
-    d->judge->classes = s->classes; /* by the masks' values; those that mean no class are no model's */
-    d->judge->nclasses = s->nclasses;
     for (size_t i = 0; i < s->npictures; i++) {
         if (pairs[i].status != GH_OK) {
             d->left_out++;
@@ -203,7 +221,7 @@ static gh_status part(gh_maskdata *d, const pair *pairs, const gh_maskdata_optio
         return gh_fail(e, GH_FORMAT,
                        "%u pictures with masks to learn from and %zu to judge by; both need at least 1",
                        d->nlearn, d->judge->npictures);
-    return GH_OK;
+    return choose_some(d, o->some, e);
 }
 
 gh_status gh_maskdata_open(gh_maskdata **out, const char *dir, const gh_maskdata_options *o, gh_err *e)
@@ -239,7 +257,8 @@ void gh_maskdata_free(gh_maskdata **data)
     if (!d)
         return;
     gh_maskset_free(&d->set);
-    gh_free(d->judge); /* its arrays stand in the set's arena */
+    gh_free(d->judge); /* arrays of the two stand in the set's arena */
+    gh_free(d->some);
     gh_free(d->learn);
     gh_free(d->pixels);
     gh_free(d);

@@ -8,7 +8,8 @@
 #include "train/validate.h"
 
 typedef struct gh_maskdata_options {
-    double share; /* judged by, where the data name no part val */
+    double share;  /* judged by, where the data name no part val */
+    uint32_t some; /* pictures that an epoch is judged by; 0 = all */
     uint64_t seed;
     bool strict; /* a pair that cannot be used is an error; else it is left out and logged */
     gh_pool *pool;
@@ -23,6 +24,7 @@ typedef struct gh_maskdata {
     uint32_t *learn; /* pictures of the set to learn from */
     uint32_t nlearn, left_out;
     gh_maskset *judge; /* the pictures to judge by */
+    gh_maskset *some;  /* so many of them as an epoch is judged by, evenly from all */
     double *pixels;    /* of each class, in the part to learn from */
 } gh_maskdata;
 

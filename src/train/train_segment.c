@@ -104,8 +104,11 @@ static void tell(const gh_segment_run *r)
 static gh_status prepare(gh_segment_run *r)
 {
     const gh_segment_options *o = r->o;
-    const gh_maskdata_options data = {
-        .share = o->share, .seed = o->learn.seed, .strict = o->strict, .pool = o->learn.pool};
+    const gh_maskdata_options data = {.share = o->share,
+                                      .some = o->some,
+                                      .seed = o->learn.seed,
+                                      .strict = o->strict,
+                                      .pool = o->learn.pool};
     GH_TRY(check_options(r));
     GH_TRY(gh_maskdata_open(&r->data, o->data, &data, r->e));
     GH_TRY(gh_segment_net(r));
@@ -130,7 +133,7 @@ static gh_status learn(gh_segment_summary *out, gh_segment_run *r)
     loop.title = r->name;
     gh_status status = gh_learn(&learnt, r->graph, r->tape, &task, &loop, r->e);
     if (status == GH_OK)
-        status = gh_segment_judge(r, r->graph);
+        status = gh_segment_judge(r, r->graph, r->data->judge);
     if (status == GH_OK)
         status = gh_segment_finish(r, &learnt);
     if (status == GH_OK) {

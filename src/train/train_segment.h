@@ -20,8 +20,9 @@ typedef struct gh_segment_options {
     gh_augment augment;
     const char *show_augment; /* a PNG of what the network will see, and nothing is learnt; or NULL */
     gh_balance balance;
-    double dice;  /* share of the Dice loss beside the cross entropy, 0..1 */
-    double share; /* judged by, where the data name no part val */
+    double dice;   /* share of the Dice loss beside the cross entropy, 0..1 */
+    double share;  /* judged by, where the data name no part val */
+    uint32_t some; /* pictures that an epoch is judged by; 0 = all. The finished model is by all */
     uint32_t batch;
     bool strict, checkpointing;
     gh_learn_options learn; /* what the command line says of the loop, with pool and stop */

@@ -36,8 +36,8 @@ GH_MUST_CHECK gh_status gh_segment_show(const gh_segment_run *r, const char *pat
  */
 GH_MUST_CHECK gh_status gh_segment_write(const gh_segment_run *r, const gh_graph *graph,
                                          const gh_learn_summary *learnt, const char *folder);
-/* Measures the weights of `graph` on the pictures to judge by, through a model folder: into r->ev. */
-GH_MUST_CHECK gh_status gh_segment_judge(gh_segment_run *r, const gh_graph *graph);
+/* Measures the weights of `graph` on these pictures, through a model folder: into r->ev. */
+GH_MUST_CHECK gh_status gh_segment_judge(gh_segment_run *r, const gh_graph *graph, const gh_maskset *set);
 /* The finished model in the place of o->out. */
 GH_MUST_CHECK gh_status gh_segment_finish(gh_segment_run *r, const gh_learn_summary *learnt);
 

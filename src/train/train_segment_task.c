@@ -133,7 +133,7 @@ static gh_status take_loss(void *arg, gh_tape *t, const void *targets, double *l
 static gh_status validate(void *arg, const gh_graph *g, double *metric, gh_buf *details, gh_err *e)
 {
     gh_segment_run *r = arg;
-    GH_TRY(gh_segment_judge(r, g));
+    GH_TRY(gh_segment_judge(r, g, r->data->some));
     const gh_mask_scores *s = &r->ev->scores;
     *metric = s->miou;
     json_t *classes = json_object(), *o = NULL;
@@ -207,7 +207,7 @@ static gh_status draw(void *arg, const gh_graph *g, gh_buf *html, gh_err *e)
     gh_size size = {240, 240 * r->o->size.height / r->o->size.width};
     int rows = judge->npictures < SHEET_ROWS ? (int)judge->npictures : SHEET_ROWS;
     if (!r->model)
-        GH_TRY(gh_segment_judge(r, g));
+        GH_TRY(gh_segment_judge(r, g, r->data->some));
     gh_status status = gh_sheet_new(&sheet, 4, rows, size.width, size.height, e);
     for (int i = 0; status == GH_OK && i < rows; i++)
         status =

@@ -131,19 +131,17 @@ gh_status gh_segment_write(const gh_segment_run *r, const gh_graph *graph, const
 
 /* ---- the judgement ---- */
 
-gh_status gh_segment_judge(gh_segment_run *r, const gh_graph *graph)
+gh_status gh_segment_judge(gh_segment_run *r, const gh_graph *graph, const gh_maskset *set)
 {
     gh_model_put(&r->model);
     gh_masks_evaluation_free(&r->ev);
     GH_TRY(gh_dir_make(r->current, r->e));
     GH_TRY(gh_segment_write(r, graph, NULL, r->current));
     GH_TRY(gh_model_open(&r->model, r->current, false, r->e));
-    GH_TRY(gh_evaluate_masks(&r->ev, r->model, r->data->judge, 0, gh_pool_size(r->o->learn.pool), NULL, NULL,
-                             r->e));
+    GH_TRY(gh_evaluate_masks(&r->ev, r->model, set, 0, gh_pool_size(r->o->learn.pool), NULL, NULL, r->e));
     for (size_t i = 0; i < r->ev->count; i++)
         if (r->ev->outcomes[i].error && r->ev->failed == r->ev->count)
-            return gh_fail(r->e, GH_FORMAT, "%s: %s", r->data->judge->pictures[i].path,
-                           r->ev->outcomes[i].error);
+            return gh_fail(r->e, GH_FORMAT, "%s: %s", set->pictures[i].path, r->ev->outcomes[i].error);
     return GH_OK;
 }
 
