@@ -87,7 +87,7 @@ static const gh_usage usage = {
         "Cuts the head off a pretrained network, keeps its body frozen, and trains a new head for your own\n"
         "classes. Layouts: DIR/<class>/*.jpg; DIR/{train,val,test}/<class>/*.jpg; a .csv of path, label[, "
         "split]\n"
-        "[, group], or of path and a column of votes for each class.",
+        "[, group], or of path and a column of votes for each class. Masks: gharial train segment --help.",
     .example = "gharial train --data photos/ --out models/mine",
     .options = options,
     .min_args = 0,
