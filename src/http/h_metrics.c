@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <stdio.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 static const char *endpoint_name(size_t route)
@@ -58,7 +59,15 @@ static void read_memory(double *all, double *resident)
     *resident = r * page;
 }
 
-static void write_process(gh_buf *out)
+/* Seconds since 1970 when the server started: the wall clock less what the steady one says has passed. */
+static double start_time(const gh_app *app)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9 - (double)(gh_now_ns() - app->started_ns) / 1e9;
+}
+
+static void write_process(gh_buf *out, const gh_app *app)
 {
     struct rusage u;
     struct rlimit files = {0};
@@ -69,6 +78,7 @@ static void write_process(gh_buf *out)
     gauge(out, "process_cpu_seconds_total", "counter", "User and system time.",
           (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
               (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6);
+    gauge(out, "process_start_time_seconds", "gauge", "When the server started.", start_time(app));
     gauge(out, "process_resident_memory_bytes", "gauge", "Resident memory.", resident);
     gauge(out, "process_virtual_memory_bytes", "gauge", "Virtual memory.", all);
     gauge(out, "process_open_fds", "gauge", "Open descriptors.", open_files());
@@ -91,5 +101,5 @@ void gh_h_metrics(gh_app *app, gh_http_request *req, gh_worker *w, gh_http_reply
     gh_buf_str(out, "# HELP gharial_build_info What runs here.\n# TYPE gharial_build_info gauge\n");
     gh_buf_printf(out, "gharial_build_info{version=\"%s\",build=\"%s\",cpu=\"%s\"} 1\n", gh_version(),
                   gh_build(), gh_cpu_level());
-    write_process(out);
+    write_process(out, app);
 }

@@ -196,6 +196,8 @@ static void completed(void *cls, struct MHD_Connection *c, void **state, enum MH
     gh_hangup_forget(s->hangup, descriptor(c), x);
     if (x->has_body && code == MHD_REQUEST_TERMINATED_COMPLETED_OK)
         MHD_set_connection_option(c, MHD_CONNECTION_OPTION_TIMEOUT, (unsigned)s->app->options.idle_timeout_s);
+    if (code == MHD_REQUEST_TERMINATED_TIMEOUT_REACHED && x->has_body && !x->decided)
+        gh_metrics_reject(s->app->metrics, GH_REJECT_BODY); /* it fell silent within its body */
     gh_exchange_log(x, x->gone ? "client" : cut_reason(code));
     gh_exchange_free(&x);
     *state = NULL;

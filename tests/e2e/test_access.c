@@ -38,6 +38,9 @@ START_TEST(test_token)
     ck_assert_int_eq(get_status(s.address, "/healthz"), 200);
     ck_assert_int_eq(get_status(s.address, "/readyz"), 200);
     ck_assert_int_eq(get_status(s.address, "/version"), 200);
+    ck_assert_int_eq(get_status(s.address, "/"), 200); /* the page, which asks for it */
+    ck_assert_int_eq(get_status(s.address, "/web/app.js"), 200);
+    ck_assert_int_eq(get_status(s.address, "/v2"), 401);
     ck_assert_int_eq(get_status(s.address, "/models"), 401);
     ck_assert_int_eq(get_status(s.address, "/openapi.json"), 401);
     ck_assert_int_eq(get_status(s.address, "/metrics"), 401);
@@ -133,6 +136,8 @@ START_TEST(test_other_addresses_need_a_token_or_a_word)
                   (char *)err.data);
     gh_buf_free(&out);
     gh_buf_free(&err);
+    server_start(&s, ARGS("--listen", "0.0.0.0:0", "--insecure"));
+    ck_assert_int_eq(server_stop(&s), 0);
 }
 END_TEST
 

@@ -236,8 +236,11 @@ static double seconds_since(uint64_t start)
     return (double)(gh_now_ns() - start) / 1e9;
 }
 
+#define LATE_BODY "gharial_queue_rejected_total{reason=\"body\"}"
+
 START_TEST(test_a_body_that_stops_is_closed)
 {
+    double counted = metric(s.address, LATE_BODY);
     int fd = connect_to(s.address);
     uint64_t start = gh_now_ns();
     send_text(fd, "POST /classify HTTP/1.1\r\nHost: t\r\nContent-Length: 1000\r\n\r\nhalf");
@@ -245,11 +248,13 @@ START_TEST(test_a_body_that_stops_is_closed)
     ck_assert_double_ge(seconds_since(start), 1.5);
     ck_assert_double_le(seconds_since(start), 6);
     close(fd);
+    ck_assert(wait_metric(s.address, LATE_BODY, counted + 1));
 }
 END_TEST
 
 START_TEST(test_a_body_that_trickles_is_closed)
 {
+    double counted = metric(s.address, LATE_BODY);
     int fd = connect_to(s.address);
     uint64_t start = gh_now_ns();
     send_text(fd, "POST /classify HTTP/1.1\r\nHost: t\r\nContent-Length: 1000\r\n\r\n");
@@ -258,6 +263,7 @@ START_TEST(test_a_body_that_trickles_is_closed)
     ck_assert_double_ge(seconds_since(start), 1.5);
     ck_assert_double_le(seconds_since(start), 6);
     close(fd);
+    ck_assert(wait_metric(s.address, LATE_BODY, counted + 1));
 }
 END_TEST
 

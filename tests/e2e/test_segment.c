@@ -303,6 +303,7 @@ START_TEST(test_truncated)
     post("/segment", NULL, &file);
     gh_image *image = picture(&depth, &colour);
     ck_assert_ptr_nonnull(strstr(reply_header(&r, "X-Warning"), "ends early"));
+    ck_assert_ptr_nonnull(strstr(reply_header(&r, "Server-Timing"), "encode;dur="));
     gh_image_free(&image);
     gh_buf_free(&file);
 }
