@@ -83,7 +83,7 @@ void gh_learn_put_chart(gh_buf *out, const gh_learn_chart *c)
     gh_buf_printf(out,
                   "<svg class=\"chart\" role=\"img\" aria-label=\"%s\" viewBox=\"0 0 %d %d\">\n"
                   "<text class=\"tick\" x=\"4\" y=\"12\">%s</text>\n",
-                  c->title, WIDTH, HEIGHT, c->title);
+                  c->title, WIDTH, HEIGHT, c->y_name ? c->y_name : "");
     put_axes(out, c, &f);
     if (c->mark > 0)
         gh_buf_printf(out, "<path class=\"ideal\" d=\"M%.1f %.1fv%.1f\"/>\n", at_x(&f, place_x(c, c->mark)),

@@ -95,7 +95,7 @@ void gh_learn_say(gh_learn_run *r, const char *text);
 
 /* learn_charts.c. A line over an axis: y[n] against x[n], ascending. */
 typedef struct gh_learn_chart {
-    const char *title, *x_name;
+    const char *title, *x_name, *y_name; /* y_name may be NULL */
     const double *x, *y;
     size_t n;
     bool log_x;

@@ -101,7 +101,8 @@ static void put_curve(gh_buf *b, const gh_learn_run *r, const char *title, size_
 static void put_finder(gh_buf *b, const gh_learn_run *r)
 {
     const gh_learn_state *s = &r->state;
-    gh_learn_chart c = {.title = "smoothed loss",
+    gh_learn_chart c = {.title = "Smoothed loss at each rate",
+                        .y_name = "smoothed loss",
                         .x_name = "rate, logarithmic scale",
                         .x = s->trial_rate,
                         .y = s->trial_loss,

@@ -4,10 +4,12 @@
 
 #include "base/file.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static char dir[64];
@@ -106,6 +108,61 @@ START_TEST(test_a_head_alone_shares_the_body)
 }
 END_TEST
 
+/* Lines of a file, or 0. */
+static int lines_of(const char *path)
+{
+    gh_buf b = {0};
+    int lines = 0;
+    if (gh_file_read(&b, path, 1 << 20, NULL) == GH_OK)
+        for (size_t i = 0; i < b.len; i++)
+            lines += b.data[i] == '\n';
+    gh_buf_free(&b);
+    return lines;
+}
+
+#define SCRATCH(...)                                                                                         \
+    ARGS("train", "classify", "--data", path_of("photos"), "--out", path_of("models/net"), "--from-scratch", \
+         "mobile", "--size", "32", "--width", "4", "--batch", "8", __VA_ARGS__)
+
+/* A run by gradients that Ctrl-C ends, or a kill, goes on where its last whole epoch ended. */
+START_TEST(test_a_run_that_was_ended_goes_on)
+{
+    gh_buf text = {0}, err = {0};
+    const char *history = path_of("models/.net.run/history.csv");
+    int how, nothing = open("/dev/null", O_WRONLY);
+    pid_t child = fork();
+    ck_assert_int_ge(child, 0);
+    if (child == 0) {
+        const char *const *args = SCRATCH("--epochs", "2000");
+        const char *argv[32] = {binary()};
+        for (int i = 0; args[i]; i++)
+            argv[i + 1] = args[i];
+        dup2(nothing, STDERR_FILENO);
+        execv(binary(), (char *const *)(uintptr_t)argv);
+        _exit(9);
+    }
+    close(nothing);
+    for (int i = 0; i < 3000 && lines_of(history) < 4; i++)
+        usleep(10000);
+    ck_assert_int_ge(lines_of(history), 4);
+    kill(child, _i ? SIGKILL : SIGINT);
+    ck_assert_int_eq(waitpid(child, &how, 0), child);
+    ck_assert(_i ? WIFSIGNALED(how) : WIFEXITED(how) && WEXITSTATUS(how) == 130);
+    ck_assert_int_ne(access(path_of("models/net"), F_OK), 0);
+    ck_assert_int_eq(run_binary(&text, &err, SCRATCH("--epochs", "1", "--lr", "0.1", "--resume")), 2);
+    ck_assert_ptr_nonnull(strstr((const char *)err.data, "belongs to another run"));
+    int code = run_binary(&text, &err, SCRATCH("--epochs", "1", "--resume", "--json"));
+    ck_assert_msg(code == 0, "exit code %d: %s", code, (const char *)err.data);
+    json_t *o = json_loads((const char *)text.data, 0, NULL), *run = json_object_get(o, "gradients");
+    ck_assert_int_ge((int)json_integer_value(json_object_get(run, "epochs")), 3);
+    json_decref(o);
+    ck_assert_int_eq(access(path_of("models/net/training.html"), F_OK), 0);
+    ck_assert_int_ne(access(path_of("models/.net.run"), F_OK), 0);
+    gh_buf_free(&text);
+    gh_buf_free(&err);
+}
+END_TEST
+
 START_TEST(test_wrong_use_is_told)
 {
     gh_buf text = {0}, err = {0};
@@ -137,6 +194,7 @@ Suite *suite_train(void)
     tcase_add_checked_fixture(c, setup, teardown);
     tcase_add_test(c, test_a_running_server_takes_it_up);
     tcase_add_test(c, test_a_head_alone_shares_the_body);
+    tcase_add_loop_test(c, test_a_run_that_was_ended_goes_on, 0, 2);
     tcase_add_test(c, test_wrong_use_is_told);
     suite_add_tcase(suite, c);
     return suite;
