@@ -3,6 +3,7 @@
 #include "train/convolve.h"
 
 #include "train/blas.h"
+#include "train/convolve_blocked.h"
 #include "train/depthwise.h"
 
 #include <string.h>
@@ -40,11 +41,12 @@ static size_t most(size_t a, size_t b)
     return a > b ? a : b;
 }
 
-size_t gh_convolve_scratch(const gh_conv_shape *s, int threads)
+size_t gh_convolve_scratch(const gh_conv_shape *s, const gh_kernels *k, int threads)
 {
     if (gh_depthwise_accepts(s))
         return gh_depthwise_scratch(s, threads);
-    return most(strip_floats(s) * (size_t)threads, gh_convolve_dots_scratch(s));
+    return most(most(strip_floats(s) * (size_t)threads, gh_convolve_dots_scratch(s)),
+                gh_convolve_blocked_scratch(s, k, threads));
 }
 
 /* Output columns [*from, *to) whose input column ox * step + start lies in 0 .. width-1. */
@@ -152,7 +154,7 @@ void gh_convolve_forward(const gh_convolve *c, const float *x, const float *bias
     job j = {.c = c, .x = x, .bias = bias, .to = y};
     if (gh_depthwise_accepts(&c->s))
         gh_depthwise_forward(c, x, bias, y);
-    else
+    else if (!gh_convolve_blocked_forward(c, x, bias, y))
         gh_pool_for(c->pool, c->s.n * c->s.groups, forward_units, &j);
 }
 
@@ -193,7 +195,7 @@ void gh_convolve_input(const gh_convolve *c, const float *dy, const float *bias,
     job j = {.c = c, .y = dy, .bias = bias, .to = dx};
     if (gh_depthwise_accepts(&c->s))
         gh_depthwise_input(c, dy, bias, dx);
-    else
+    else if (!gh_convolve_blocked_input(c, dy, bias, dx))
         gh_pool_for(c->pool, c->s.n * c->s.groups, input_units, &j);
 }
 

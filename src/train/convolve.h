@@ -15,7 +15,7 @@ typedef struct gh_convolve {
 } gh_convolve;
 
 /* Floats of scratch that any of the three needs. */
-size_t gh_convolve_scratch(const gh_conv_shape *s, int threads);
+size_t gh_convolve_scratch(const gh_conv_shape *s, const gh_kernels *k, int threads);
 /* y = conv(x) + bias; bias may be NULL. */
 void gh_convolve_forward(const gh_convolve *c, const float *x, const float *bias, float *y);
 /* dx = transposed conv(dy) + bias; bias (one a channel of x) may be NULL. */

@@ -33,7 +33,7 @@ static gh_status shape_of(const gh_io *io, gh_conv_shape *s)
 static size_t scratch(const gh_io *io, int threads)
 {
     gh_conv_shape s;
-    return shape_of(io, &s) ? 0 : gh_convolve_scratch(&s, threads);
+    return shape_of(io, &s) ? 0 : gh_convolve_scratch(&s, gh_kernels_get(), threads);
 }
 
 static gh_status start(const gh_grad_exec *x, gh_convolve *c)
