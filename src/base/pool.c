@@ -18,7 +18,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { MAX_THREADS = 1024, SPIN_NS = 20000, PAUSES_PER_CLOCK = 32 };
+enum { MAX_THREADS = 1024, SPIN_NS = 50000, PAUSES_PER_CLOCK = 32 };
 
 typedef struct slot {
     _Alignas(GH_ALIGN) atomic_uint seq; /* raised once a loop that this worker takes part in */

@@ -11,6 +11,7 @@ static const struct {
 } tasks[] = {
     {"classify", gh_cmd_train_classify},
     {"segment", gh_cmd_train_segment},
+    {"localize", gh_cmd_train_localize},
 };
 
 static volatile bool stop;

@@ -11,6 +11,7 @@
 /* As commands (cli.h); argv[0] is the command's or the task's name. */
 int gh_cmd_train_classify(int argc, char **argv);
 int gh_cmd_train_segment(int argc, char **argv);
+int gh_cmd_train_localize(int argc, char **argv);
 
 /* From the first call on, Ctrl-C and SIGTERM set the flag instead of ending the process: a run looks at it
  * between pictures and between steps. */

@@ -64,6 +64,11 @@ static void print_text(const report *r)
     for (size_t c = 0; r->set->ncategories > 1 && c < r->set->ncategories; c++)
         if (is_shown(ev, c))
             print_row(r->set->categories[c], &ev->classes[c]);
+    printf("\nrecall by size  ");
+    for (int i = 0; i < GH_BOXES_SIZES; i++)
+        printf(" %s %zu of %zu%s", gh_boxes_size_name(i), ev->sizes[i].right, ev->sizes[i].truths,
+               i + 1 < GH_BOXES_SIZES ? "," : "");
+    printf(" (under 32 x 32 pixels, under 96 x 96, larger)\nbest box         mean IoU %.3f\n", ev->iou);
     puts("\nfa = false alarms in all pictures together; right and wrong at IoU 0.5; AP of all = mean of the "
          "classes");
 }
@@ -108,6 +113,16 @@ static json_t *classes_json(const report *r)
     return list;
 }
 
+static json_t *sizes_json(const gh_boxes_evaluation *ev)
+{
+    json_t *o = json_object();
+    for (int i = 0; i < GH_BOXES_SIZES; i++)
+        json_object_set_new(o, gh_boxes_size_name(i),
+                            json_pack("{s:I, s:I}", "boxes", (json_int_t)ev->sizes[i].truths, "right",
+                                      (json_int_t)ev->sizes[i].right));
+    return o;
+}
+
 static json_t *unknown_json(const report *r)
 {
     json_t *list = json_array();
@@ -136,6 +151,8 @@ static int print_json(const report *r)
                           r->set->layout, "count", (json_int_t)ev->count, "boxes", (json_int_t)ev->truths,
                           "ignored", (json_int_t)ev->crowds, "threshold", ev->cut);
     json_object_set_new(o, "all", class_json(&ev->classes[r->set->ncategories]));
+    json_object_set_new(o, "mean_iou", json_real(ev->iou));
+    json_object_set_new(o, "sizes", sizes_json(ev));
     json_object_set_new(o, "classes", classes_json(r));
     json_object_set_new(o, "unknown", unknown_json(r));
     json_object_set_new(o, "other_sizes", json_integer((json_int_t)ev->other_sizes));

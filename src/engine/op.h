@@ -36,6 +36,7 @@ typedef struct gh_exec {
     gh_act act;              /* to be fused; the node's own, or that of an addition joined to it */
     const void *params;      /* what prepare() left in the plan */
     const gh_packed *packed; /* or NULL */
+    float *shared;           /* the step's shared floats */
     float *scratch;          /* scratch_stride floats a thread */
     size_t scratch_stride;
     gh_pool *pool;
@@ -60,6 +61,7 @@ typedef struct gh_prepare {
     const void *params;
     bool strings;   /* the output is the inputs, all blocked, one after the other */
     size_t scratch; /* floats a thread */
+    size_t shared;  /* floats for all threads together */
     double macs;
     const char *kernel;
 } gh_prepare;

@@ -258,6 +258,7 @@ static gh_status add_step(builder *b, gh_step step)
         if (p->operands[i].buffer != GH_NONE)
             p->buffers[p->operands[i].buffer].last = p->nsteps;
     p->scratch = step.scratch > p->scratch ? step.scratch : p->scratch;
+    p->shared = step.shared > p->shared ? step.shared : p->shared;
     p->macs += step.macs;
     bigger[p->nsteps++] = step;
     return GH_OK;
@@ -380,6 +381,7 @@ static gh_status emit(builder *b, uint32_t node, const gh_node *add, uint32_t re
                     .params = p.params,
                     .packed = p.packed->weights && p.accepted ? p.packed : NULL,
                     .scratch = p.scratch,
+                    .shared = p.shared,
                     .act = add ? add->act : n->act,
                     .kernel = p.kernel,
                     .in = plan->noperands,

@@ -26,6 +26,7 @@ typedef struct gh_step {
     uint32_t in, nin, out, nout; /* ranges of operands */
     const void *params;
     size_t scratch; /* floats a thread */
+    size_t shared;  /* floats for all threads together */
     double macs;
     const char *kernel;
     bool inplace; /* the output may take the place of an input that ends here */
@@ -43,7 +44,8 @@ struct gh_plan {
     gh_buffer *buffers;
     uint32_t nsteps, cap_steps, noperands, cap_operands, nbuffers, cap_buffers;
     uint32_t *inputs, *outputs; /* operands */
-    size_t bytes, scratch;      /* of the arena; floats a thread */
+    size_t bytes;               /* of the arena */
+    size_t scratch, shared;     /* floats a thread, and for all threads together */
     double macs;
 };
 

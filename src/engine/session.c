@@ -10,7 +10,7 @@ struct gh_session {
     uint8_t *memory;
     size_t bytes;
     float *scratch;
-    size_t scratch_bytes; /* of all threads */
+    size_t scratch_bytes; /* what the threads share, then what each has */
     gh_tensor *tensors;   /* the plan's operands with addresses */
     size_t cap_tensors;
 };
@@ -55,7 +55,8 @@ gh_status gh_session_bind(gh_session *s, gh_plan *plan, gh_err *e)
 {
     size_t threads = (size_t)gh_pool_size(s->pool), scratch;
     s->plan = NULL;
-    if (!gh_mul_size(&scratch, plan->scratch * sizeof(float), threads))
+    if (!gh_mul_size(&scratch, plan->scratch * sizeof(float), threads) ||
+        !gh_add_size(&scratch, scratch, plan->shared * sizeof(float)))
         return gh_fail(e, GH_LIMIT, "the model needs more scratch memory than there is");
     /* at least something, so that empty tensors have an address */
     GH_TRY(enlarge((void **)&s->memory, &s->bytes, plan->bytes ? plan->bytes : GH_ALIGN, e));
@@ -99,7 +100,8 @@ static gh_status run_step(gh_session *s, const gh_step *step, gh_err *e)
                  .act = step->act,
                  .params = step->params,
                  .packed = step->packed,
-                 .scratch = s->scratch,
+                 .shared = s->scratch,
+                 .scratch = s->scratch + s->plan->shared,
                  .scratch_stride = s->plan->scratch,
                  .pool = s->pool,
                  .k = s->plan->net->k,

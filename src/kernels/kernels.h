@@ -47,6 +47,7 @@ typedef struct gh_conv_job {
     float *dst;            /* blocked (plain for conv_plain) */
     gh_act act;
     float *scratch; /* scratch() floats of the calling thread */
+    float *shared;  /* shared() floats, the same for all threads */
 } gh_conv_job;
 
 /* One algorithm for a convolution. accepts(), packed() and pack() read nothing that changes with the
@@ -63,8 +64,12 @@ typedef struct gh_conv_kernel {
                                                best */
     size_t (*packed)(const gh_conv_shape *s);                               /* floats of packed weights */
     void (*pack)(float *dst, const float *weights, const gh_conv_shape *s); /* from [oc][ic/groups][kh][kw] */
-    size_t (*scratch)(const gh_conv_shape *s);               /* floats a thread; may depend on size */
-    int (*units)(const gh_conv_shape *s);                    /* independent pieces of work */
+    size_t (*scratch)(const gh_conv_shape *s); /* floats a thread; may depend on size */
+    size_t (*shared)(const gh_conv_shape *s);  /* floats for all threads together, or NULL: none */
+    int (*units)(const gh_conv_shape *s);      /* independent pieces of work, within a stage */
+    /* One past the last unit of the stage that `unit` is in: all of a stage are done before the next starts.
+     * NULL: one stage. */
+    int (*stage)(const gh_conv_shape *s, int unit);
     void (*run)(const gh_conv_job *job, int begin, int end); /* does units [begin, end) */
 } gh_conv_kernel;
 

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "train/evaluate.h"
 
+#include <math.h>
 #include <string.h>
 
 #define DEFAULT_LIMIT     100
@@ -93,6 +94,82 @@ static gh_status gather(lists *l, gh_boxes_evaluation *ev, const gh_boxset *set,
     return GH_OK;
 }
 
+/* ---- by size, and how well one box fits ---- */
+
+const char *gh_boxes_size_name(int i)
+{
+    static const char *const names[GH_BOXES_SIZES] = {"small", "medium", "large"};
+    return names[i];
+}
+
+static int size_of(const gh_ap_rect *box)
+{
+    double area = box->w * box->h;
+    return area < 32 * 32 ? 0 : area < 96 * 96 ? 1 : 2;
+}
+
+/* Boxes of other sizes are ignored, so that what is found on them counts neither way. */
+static gh_status measure_size(gh_boxes_size *out, lists *l, int size, const gh_ap_options *ap, gh_err *e)
+{
+    gh_ap_class *classes = gh_calloc(ap->categories + 1, sizeof *classes);
+    gh_ap_truth *truths = gh_calloc(l->ntruths + 1, sizeof *truths);
+    gh_status status = classes && truths ? GH_OK : gh_fail(e, GH_NOMEM, "memory ran out at the boxes");
+    for (size_t i = 0; status == GH_OK && i < l->ntruths; i++) {
+        truths[i] = l->truths[i];
+        truths[i].ignored = truths[i].ignored || size_of(&truths[i].box) != size;
+    }
+    if (status == GH_OK)
+        status = gh_ap_measure(classes, truths, l->ntruths, l->found, l->nfound, ap, e);
+    if (status == GH_OK)
+        *out = (gh_boxes_size){classes[ap->categories].truths, classes[ap->categories].at[GH_AP_50].right};
+    gh_free(classes);
+    gh_free(truths);
+    return status;
+}
+
+static double fit_of(const gh_ap_rect *a, const gh_ap_rect *b)
+{
+    double w = fmin(a->x + a->w, b->x + b->w) - fmax(a->x, b->x);
+    double h = fmin(a->y + a->h, b->y + b->h) - fmax(a->y, b->y);
+    double both = w > 0 && h > 0 ? w * h : 0, either = a->w * a->h + b->w * b->h - both;
+    return either > 0 ? both / either : 0;
+}
+
+static const gh_ap_found *best_of(const gh_boxes_outcome *o)
+{
+    const gh_ap_found *best = NULL;
+    for (size_t i = 0; i < o->count; i++)
+        if (!best || o->found[i].score > best->score)
+            best = &o->found[i];
+    return best;
+}
+
+/* The pictures' best boxes against the labelled ones of their class. */
+static gh_status measure_fit(gh_boxes_evaluation *ev, const lists *l, gh_err *e)
+{
+    double sum = 0, *fits = gh_calloc(ev->count + 1, sizeof *fits);
+    size_t n = 0;
+    bool *has = gh_calloc(ev->count + 1, sizeof *has);
+    for (size_t i = 0; fits && has && i < l->ntruths; i++) {
+        const gh_ap_truth *t = &l->truths[i];
+        const gh_ap_found *best = best_of(&ev->outcomes[t->picture]);
+        if (t->crowd || t->ignored)
+            continue;
+        has[t->picture] = true;
+        if (best && best->category == t->category)
+            fits[t->picture] = fmax(fits[t->picture], fit_of(&best->box, &t->box));
+    }
+    for (size_t i = 0; fits && has && i < ev->count; i++) {
+        n += has[i];
+        sum += fits[i];
+    }
+    gh_status status = fits && has ? GH_OK : gh_fail(e, GH_NOMEM, "memory ran out at the boxes");
+    ev->iou = n ? sum / (double)n : 0;
+    gh_free(fits);
+    gh_free(has);
+    return status;
+}
+
 static gh_status measure(gh_boxes_evaluation *ev, const gh_boxset *set, const gh_boxes_options *options,
                          gh_err *e)
 {
@@ -101,6 +178,10 @@ static gh_status measure(gh_boxes_evaluation *ev, const gh_boxset *set, const gh
     gh_status status = gather(&l, ev, set, e);
     if (status == GH_OK)
         status = gh_ap_measure(ev->classes, l.truths, l.ntruths, l.found, l.nfound, &ap, e);
+    for (int i = 0; status == GH_OK && i < GH_BOXES_SIZES; i++)
+        status = measure_size(&ev->sizes[i], &l, i, &ap, e);
+    if (status == GH_OK)
+        status = measure_fit(ev, &l, e);
     gh_free(l.found);
     gh_free(l.truths);
     return status;

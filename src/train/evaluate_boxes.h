@@ -22,6 +22,14 @@ typedef struct gh_boxes_options {
     int max_side;     /* 0 = the default */
 } gh_boxes_options;
 
+/* Labelled boxes by their area in pixels of the picture: under 32^2, under 96^2, and larger, as COCO has it.
+ */
+#define GH_BOXES_SIZES 3
+
+typedef struct gh_boxes_size {
+    size_t truths, right; /* found: IoU 0.5, at least the score `cut` */
+} gh_boxes_size;
+
 typedef struct gh_boxes_evaluation {
     gh_boxes_outcome *outcomes; /* one a picture of the set */
     size_t count, failed;
@@ -30,6 +38,9 @@ typedef struct gh_boxes_evaluation {
     size_t nknown;         /* of them */
     gh_ap_class *classes;  /* one a category, then all together: pictures read and categories known alone */
     size_t truths, crowds; /* boxes that count, and those that are ignored or crowds, among these */
+    gh_boxes_size sizes[GH_BOXES_SIZES]; /* small, medium, large; of all classes */
+    double iou; /* mean over pictures that have boxes: how well the best found box fits the labelled one that
+                   it overlaps most; nothing found = 0 */
     double cut;
     double seconds;
 } gh_boxes_evaluation;
@@ -39,6 +50,8 @@ typedef struct gh_boxes_evaluation {
 GH_MUST_CHECK gh_status gh_evaluate_boxes(gh_boxes_evaluation **out, gh_model *model, const gh_boxset *set,
                                           const gh_boxes_options *options, gh_sweep_progress progress,
                                           void *arg, gh_err *e);
+/* "small", "medium", "large". */
+const char *gh_boxes_size_name(int i);
 void gh_boxes_evaluation_free(gh_boxes_evaluation **ev);
 
 #endif

@@ -63,7 +63,7 @@ typedef struct job {
     void (*run)(struct job *j, const gh_kernels *k);
     gh_conv_job conv;
     const gh_conv_kernel *kernel;
-    float *src, *other, *weights, *dst, *scratch;
+    float *src, *other, *weights, *dst, *scratch, *shared;
     size_t packed; /* floats of one copy of the weights */
     int copies, turn;
     int m, n, kk;
@@ -91,6 +91,7 @@ static void release(job *j)
     gh_free(j->weights);
     gh_free(j->dst);
     gh_free(j->scratch);
+    gh_free(j->shared);
 }
 
 /* Processor time of this thread in nanoseconds: other programs on the machine disturb it least. */
@@ -210,12 +211,14 @@ static job conv_job(const setting *set, const gh_kernels *k, const conv_row *r, 
     j.other = make(blocked(k, r->oc, 1));
     j.dst = make(blocked(k, r->oc, out * out));
     j.scratch = make(j.kernel->scratch(&s));
+    j.shared = make(j.kernel->shared ? j.kernel->shared(&s) : 0);
     j.conv = (gh_conv_job){.shape = s,
                            .src = j.src,
                            .bias = j.other,
                            .dst = j.dst,
                            .act = {GH_ACT_CLAMP, 0, 6},
-                           .scratch = j.scratch};
+                           .scratch = j.scratch,
+                           .shared = j.shared};
     return j;
 }
 

@@ -25,6 +25,7 @@ typedef struct conv_case {
 typedef struct conv_call {
     const conv_case *c;
     gh_conv_job job;
+    int first; /* unit of the stage at hand */
 } conv_call;
 
 static void run_range(void *arg, int begin, int end)
@@ -37,8 +38,34 @@ static void run_range(void *arg, int begin, int end)
     }
     kt_buf scratch = kt_new(kernel->scratch(&call->c->s));
     call->job.scratch = scratch.p;
-    kernel->run(&call->job, begin, end);
+    kernel->run(&call->job, call->first + begin, call->first + end);
     kt_free(&scratch, call->c->label);
+}
+
+static size_t shared_floats(const gh_conv_kernel *kernel, const gh_conv_shape *s)
+{
+    return kernel->shared ? kernel->shared(s) : 0;
+}
+
+/* One past the last unit of the stage that starts with `first`. */
+static int stage_end(const gh_conv_kernel *kernel, const gh_conv_shape *s, int first)
+{
+    int units = kernel->units(s), end = kernel->stage ? kernel->stage(s, first) : units;
+    ck_assert_msg(end > first && end <= units, "%s: stage %d..%d of %d", kernel->name, first, end, units);
+    return end;
+}
+
+static void run_stages(conv_call *call, gh_rng *rng)
+{
+    const gh_conv_kernel *kernel = call->c->kernel;
+    const gh_conv_shape *s = &call->c->s;
+    kt_buf shared = kt_new(shared_floats(kernel, s));
+    call->job.shared = shared.p;
+    for (int end, units = kernel->units(s); call->first < units; call->first = end) {
+        end = stage_end(kernel, s, call->first);
+        kt_ranges(rng, end - call->first, run_range, call);
+    }
+    kt_free(&shared, call->c->label);
 }
 
 /* What accepts, packed and pack may not look at. */
@@ -137,7 +164,7 @@ static void run_blocked(conv_case *c, gh_rng *rng)
                                                                              : NULL,
                               .dst = dst.p,
                               .act = c->act}};
-    kt_ranges(rng, c->kernel->units(s), run_range, &call);
+    run_stages(&call, rng);
     compare(c, dst.p);
     for (size_t i = 0; i < count; i++)
         ck_assert_msg(isfinite(dst.p[i]), "%s: lane %zu is not finite", c->label, i);
@@ -305,6 +332,34 @@ START_TEST(test_winograd)
         for (size_t i = 0; i < sizeof kernels / sizeof *kernels; i++)
             sweep(&k, kernels[i], three_by_three, sizeof three_by_three / sizeof *three_by_three, mixed, 15,
                   false);
+    }
+}
+END_TEST
+
+/* Weights that are too large for a cache: Winograd's products in stages, in one round and in two. */
+START_TEST(test_stages)
+{
+    static const window three = {3, 3, 1, 1, 1, 1, 1, 1, 1, 1}, bare = {3, 3, 1, 1, 1, 1, 0, 0, 0, 0};
+    static const struct {
+        const window *w;
+        int m, n, ic, oc, height, width;
+    } rows[] = {{&three, 6, 2, 260, 150, 7, 13}, {&bare, 6, 1, 211, 200, 8, 8},
+                {&three, 6, 1, 150, 260, 1, 5},  {&three, 4, 2, 260, 250, 5, 9},
+                {&three, 2, 2, 390, 385, 3, 4},  {&three, 6, 1, 190, 190, 61, 50}};
+    gh_kernels k;
+    gh_conv_shape s;
+    KT_EACH_LEVEL(k)
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const gh_conv_kernel *kernel = rows[i].m == 6   ? k.conv_winograd6
+                                       : rows[i].m == 4 ? k.conv_winograd4
+                                                        : k.conv_winograd2;
+        ck_assert(
+            make_shape(&s, rows[i].w, rows[i].n, rows[i].ic, rows[i].oc, rows[i].height, rows[i].width, 1));
+        if (!kernel->shared) /* plain C has no stages */
+            continue;
+        ck_assert_uint_gt(kernel->shared(&s), 0);
+        ck_assert_int_lt(kernel->stage(&s, 0), kernel->units(&s) / 2);
+        check(&k, kernel, &s, (int)i);
     }
 }
 END_TEST
@@ -482,32 +537,46 @@ START_TEST(test_plain)
 }
 END_TEST
 
-/* Threads cut the units as they like: single units in reverse give the same bits as all at once. */
-static void check_unit_by_unit(const gh_kernels *k, const gh_conv_kernel *kernel, const window *w, int ic,
-                               int groups)
+/* Threads cut a stage's units as they like: single units in reverse give the same bits as all at once. */
+static void check_units_of(const gh_kernels *k, const gh_conv_kernel *kernel, const window *w, int ic, int oc,
+                           int groups)
 {
-    enum { OC = 40, HEIGHT = 21, WIDTH = 17 };
+    enum { HEIGHT = 21, WIDTH = 17 };
     gh_conv_shape s;
-    ck_assert(make_shape(&s, w, 2, ic, OC, HEIGHT, WIDTH, groups));
+    ck_assert(make_shape(&s, w, 2, ic, oc, HEIGHT, WIDTH, groups));
     gh_rng rng;
     gh_rng_seed(&rng, 5);
     int block = k->block, cin = kernel->src_blocked ? kt_blocks(ic, block) * block : ic;
-    size_t count = (size_t)2 * kt_blocks(OC, block) * block * s.oh * s.ow;
+    size_t count = (size_t)2 * kt_blocks(oc, block) * block * s.oh * s.ow;
     kt_buf src = kt_random(&rng, (size_t)2 * cin * HEIGHT * WIDTH);
-    kt_buf weights = kt_random(&rng, (size_t)OC * (ic / groups) * w->kh * w->kw);
+    kt_buf weights = kt_random(&rng, (size_t)oc * (ic / groups) * w->kh * w->kw);
     kt_buf packed = kt_new(kernel->packed(&s)), scratch = kt_new(kernel->scratch(&s));
-    kt_buf whole = kt_new(count), single = kt_new(count);
+    kt_buf whole = kt_new(count), single = kt_new(count), shared = kt_new(shared_floats(kernel, &s));
     kernel->pack(packed.p, weights.p, &s);
-    gh_conv_job job = {.shape = s, .src = src.p, .weights = packed.p, .dst = whole.p, .scratch = scratch.p};
+    gh_conv_job job = {.shape = s,
+                       .src = src.p,
+                       .weights = packed.p,
+                       .dst = whole.p,
+                       .scratch = scratch.p,
+                       .shared = shared.p};
     int units = kernel->units(&s);
     kernel->run(&job, 0, units);
     job.dst = single.p;
-    for (int u = units - 1; u >= 0; u--)
-        kernel->run(&job, u, u + 1);
+    for (int first = 0, end; first < units; first = end) {
+        end = stage_end(kernel, &s, first);
+        for (int u = end - 1; u >= first; u--)
+            kernel->run(&job, u, u + 1);
+    }
     ck_assert_mem_eq(whole.p, single.p, count * sizeof(float));
-    kt_buf *all[] = {&src, &weights, &packed, &scratch, &whole, &single};
+    kt_buf *all[] = {&src, &weights, &packed, &scratch, &whole, &single, &shared};
     for (size_t j = 0; j < sizeof all / sizeof *all; j++)
         kt_free(all[j], kernel->name);
+}
+
+static void check_unit_by_unit(const gh_kernels *k, const gh_conv_kernel *kernel, const window *w, int ic,
+                               int groups)
+{
+    check_units_of(k, kernel, w, ic, 40, groups);
 }
 
 START_TEST(test_unit_by_unit)
@@ -526,6 +595,7 @@ START_TEST(test_unit_by_unit)
         check_unit_by_unit(&k, k.conv_winograd2, &three, 40, 1);
         check_unit_by_unit(&k, k.conv_winograd4, &three, 40, 1);
         check_unit_by_unit(&k, k.conv_winograd6, &three, 40, 1);
+        check_units_of(&k, k.conv_winograd6, &three, 200, 190, 1);
         check_unit_by_unit(&k, k.conv_first, &three, 3, 1);
         check_unit_by_unit(&k, k.conv_depthwise, &three, 40, 40);
     }
@@ -540,6 +610,7 @@ Suite *gh_suite_kernels_conv(void)
     tcase_add_test(t, test_direct);
     tcase_add_test(t, test_bf16);
     tcase_add_test(t, test_winograd);
+    tcase_add_test(t, test_stages);
     tcase_add_test(t, test_first);
     tcase_add_test(t, test_depthwise);
     tcase_add_test(t, test_pointwise);

@@ -52,6 +52,7 @@ static double conv_macs(const gh_io *io)
 
 typedef struct conv_range {
     gh_conv_job job;
+    int first;                    /* unit of the stage at hand */
     const gh_conv_kernel *kernel; /* NULL: conv_plain */
     const gh_kernels *k;
     float *scratch;
@@ -64,7 +65,7 @@ static void run_units(void *arg, int begin, int end, int thread)
     gh_conv_job job = r->job;
     job.scratch = r->scratch ? r->scratch + (size_t)thread * r->stride : NULL;
     if (r->kernel)
-        r->kernel->run(&job, begin, end);
+        r->kernel->run(&job, r->first + begin, r->first + end);
     else
         r->k->conv_plain(&job, begin, end);
 }
@@ -94,6 +95,7 @@ gh_status gh_conv_accept(gh_prepare *p, const gh_conv_shape *s)
     p->want_blocked = kernel->src_blocked ? 1u : 0u;
     p->out_blocked = true;
     p->scratch = kernel->scratch(s);
+    p->shared = kernel->shared ? kernel->shared(s) : 0;
     p->kernel = kernel->name;
     p->accepted = true;
     return GH_OK;
@@ -125,7 +127,11 @@ gh_status gh_conv_run_blocked(gh_exec *x)
     r.job.residual = x->nin > x->node->ninputs ? x->in[x->nin - 1].data : NULL;
     r.job.dst = x->out[0].data;
     r.job.act = x->act;
-    gh_pool_for(x->pool, r.kernel->units(&r.job.shape), run_units, &r);
+    r.job.shared = x->shared;
+    for (int end, units = r.kernel->units(&r.job.shape); r.first < units; r.first = end) {
+        end = r.kernel->stage ? r.kernel->stage(&r.job.shape, r.first) : units;
+        gh_pool_for(x->pool, end - r.first, run_units, &r);
+    }
     return GH_OK;
 }
 

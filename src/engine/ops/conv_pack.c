@@ -60,15 +60,20 @@ static gh_status try_kernel(const gh_prepare *p, double *out, const float *weigh
     float *noise = gh_alloc_aligned(in * sizeof(float)), *src = gh_alloc_aligned(in * sizeof(float));
     float *got = gh_alloc_aligned(end * sizeof(float)), *dst = gh_alloc_aligned(end * sizeof(float));
     float *scratch = gh_alloc_aligned((kernel->scratch(&s) + 1) * sizeof(float));
+    float *shared = gh_alloc_aligned(((kernel->shared ? kernel->shared(&s) : 0) + 1) * sizeof(float));
     gh_status status = GH_OK;
-    if (noise && src && got && dst && scratch) {
+    if (noise && src && got && dst && scratch && shared) {
         gh_rng rng;
         gh_rng_seed(&rng, 1);
         for (size_t i = 0; i < ic * TRIAL_AREA; i++)
             noise[i] = fmaxf(gh_rng_normal(&rng), 0);
         p->k->to_blocked(src, noise, 1, s.ic, TRIAL_AREA);
-        gh_conv_job job = {
-            .shape = s, .src = src, .weights = p->packed->weights, .dst = dst, .scratch = scratch};
+        gh_conv_job job = {.shape = s,
+                           .src = src,
+                           .weights = p->packed->weights,
+                           .dst = dst,
+                           .scratch = scratch,
+                           .shared = shared};
         kernel->run(&job, 0, kernel->units(&s));
         p->k->to_plain(got, dst, 1, s.oc, TRIAL_AREA);
         *out = lost(got, noise, weights, &s);
@@ -80,6 +85,7 @@ static gh_status try_kernel(const gh_prepare *p, double *out, const float *weigh
     gh_free(got);
     gh_free(dst);
     gh_free(scratch);
+    gh_free(shared);
     return status;
 }
 
