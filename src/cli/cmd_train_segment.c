@@ -61,10 +61,9 @@ static const gh_usage usage = {
     .command = "train segment",
     .args = "",
     .about =
-        "Puts a decoder on a body and teaches both to give each pixel its class. DIR/images/NAME.jpg and\n"
-        "DIR/masks/NAME.png, or both in DIR/train and DIR/val; a mask's values are classes, named by a line "
-        "each\n"
-        "in DIR/classes.txt; 255 and classes named void count nowhere.",
+        "Puts a decoder on a body and teaches both to give each pixel its class. DIR/images/NAME.jpg with\n"
+        "DIR/masks/NAME.png (value = class, named by a line each in DIR/classes.txt; 255 and void count\n"
+        "nowhere), or with COCO's DIR/annotations.json; or these in DIR/train and DIR/val.",
     .example = "gharial train segment --data street/ --out models/street --size 480x352 --window 256x192",
     .options = options,
     .min_args = 0,

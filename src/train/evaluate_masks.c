@@ -96,7 +96,7 @@ static void run_picture(void *arg, gh_worker *worker, size_t i)
     uint8_t *truth = NULL;
     int width = 0, height = 0;
     gh_err e = {0};
-    gh_status status = gh_mask_read(&truth, &width, &height, p->mask, j->map, &e);
+    gh_status status = gh_maskset_mask(&truth, &width, &height, p, j->map, &e);
     if (status == GH_OK)
         status = gh_sweep_file(&r, worker, j->model, p->path, &j->options, &e);
     if (status == GH_OK)

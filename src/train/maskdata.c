@@ -58,7 +58,7 @@ static gh_status look(pair *p, const gh_maskset_picture *at, const int map[256])
     uint8_t *mask = NULL;
     gh_err *e = &p->error;
     GH_TRY(picture_size(&pw, &ph, at->path, e));
-    GH_TRY(gh_mask_read(&mask, &width, &height, at->mask, map, e));
+    GH_TRY(gh_maskset_mask(&mask, &width, &height, at, map, e));
     if (width != pw || height != ph) {
         gh_free(mask);
         return gh_fail(e, GH_FORMAT,

@@ -1,5 +1,5 @@
 /* The folders of a set of masks. */
-#include "train/maskset.h"
+#include "train/maskset_parts.h"
 
 #include "base/file.h"
 #include "base/mem.h"
@@ -126,14 +126,14 @@ static gh_status add_pairs(gh_maskset *set, const gh_paths *found, size_t front,
             set->unlabelled++;
             continue;
         }
-        set->pictures[set->npictures++] = (gh_maskset_picture){copy, mask, split};
+        set->pictures[set->npictures++] = (gh_maskset_picture){.path = copy, .mask = mask, .split = split};
         set->per_split[split]++;
     }
     return GH_OK;
 }
 
 /* The set's array grown by `more`; the old one stays in the arena. */
-static bool make_room(gh_maskset *set, size_t more)
+bool gh_maskset_room(gh_maskset *set, size_t more)
 {
     gh_maskset_picture *grown = gh_arena_array(set->arena, set->npictures + more + 1, sizeof *grown);
     if (grown && set->npictures)
@@ -143,7 +143,7 @@ static bool make_room(gh_maskset *set, size_t more)
     return grown != NULL;
 }
 
-/* DIR/images and DIR/masks; *found says whether both are there. */
+/* DIR/images and DIR/masks, or COCO's file; *found says whether they are there. */
 static gh_status read_part(gh_maskset *set, bool *found, const char *dir, gh_split split, gh_err *e)
 {
     gh_paths paths = {0};
@@ -152,10 +152,12 @@ static gh_status read_part(gh_maskset *set, bool *found, const char *dir, gh_spl
     *found = status == GH_OK && gh_is_folder(images) && gh_is_folder(masks);
     if (*found) {
         status = gh_walk_pictures(&paths, images, e);
-        if (status == GH_OK && !make_room(set, paths.count))
+        if (status == GH_OK && !gh_maskset_room(set, paths.count))
             status = no_memory(e);
         if (status == GH_OK)
             status = add_pairs(set, &paths, strlen(images) + 1, masks, split, e);
+    } else if (status == GH_OK) {
+        status = gh_maskset_coco(set, found, dir, split, e);
     }
     gh_paths_free(&paths);
     gh_free(images);
@@ -185,7 +187,8 @@ static gh_status read_parts(gh_maskset *set, const char *dir, gh_err *e)
         return gh_fail(
             e, GH_ARG,
             "'%.200s' has no folders images and masks; DIR/images/NAME.jpg with DIR/masks/NAME.png "
-            "is needed, or the same in DIR/train, DIR/val and DIR/test",
+            "is needed, or COCO's DIR/annotations.json with polygons; or the same in DIR/train, DIR/val and "
+            "DIR/test",
             dir);
     if (status == GH_OK && set->npictures == 0)
         return gh_fail(
@@ -279,5 +282,30 @@ gh_status gh_mask_read(uint8_t **out, int *width, int *height, const char *path,
     *out = pixels;
     *width = info.coded_width;
     *height = info.coded_height;
+    return GH_OK;
+}
+
+static gh_status draw_shapes(uint8_t *pixels, const gh_maskset_picture *p, const int map[256], gh_err *e)
+{
+    const gh_image_info info = {.coded_width = p->width, .coded_height = p->height};
+    for (size_t i = 0; i < p->nshapes; i++)
+        GH_TRY(gh_mask_shape_draw(pixels, p->width, p->height, &p->shapes[i], e));
+    return map_values(pixels, &info, map, e);
+}
+
+gh_status gh_maskset_mask(uint8_t **out, int *width, int *height, const gh_maskset_picture *p,
+                          const int map[256], gh_err *e)
+{
+    if (!p->width)
+        return gh_mask_read(out, width, height, p->mask, map, e);
+    uint8_t *pixels = gh_calloc((size_t)p->width * (size_t)p->height, 1);
+    gh_status status = pixels ? draw_shapes(pixels, p, map, e) : no_memory(e);
+    if (status != GH_OK) {
+        gh_free(pixels);
+        return status;
+    }
+    *out = pixels;
+    *width = p->width;
+    *height = p->height;
     return GH_OK;
 }

@@ -1,13 +1,14 @@
-/* Pictures with a mask of classes each: DIR/images/NAME.jpg beside DIR/masks/NAME.png, or the same below
- * DIR/train, DIR/val and DIR/test. Masks are indexed or grey PNGs whose values are classes; classes.txt in
- * DIR names them, a line each from 0 on. 255, and classes with the name void, ignore or unlabelled, count
- * nowhere. */
+/* Pictures with a mask of classes each: DIR/images/NAME.jpg beside DIR/masks/NAME.png, or beside COCO's
+ * DIR/annotations.json with polygons or run lengths; or the same below DIR/train, DIR/val and DIR/test. Masks
+ * are indexed or grey PNGs whose values are classes; classes.txt in DIR names them, a line each from 0 on.
+ * 255, and classes with the name void, ignore or unlabelled, count nowhere. */
 #ifndef GH_TRAIN_MASKSET_H
 #define GH_TRAIN_MASKSET_H
 
 #include "base/arena.h"
 #include "train/dataset.h"
 #include "train/maskscore.h"
+#include "train/maskshape.h"
 
 #include <stdbool.h>
 
@@ -16,6 +17,10 @@
 typedef struct gh_maskset_picture {
     const char *path, *mask; /* to open */
     gh_split split;
+    const gh_mask_shape
+        *shapes; /* COCO's; in the order in which they are drawn on class 0. `mask` is `path` */
+    size_t nshapes;
+    int width, height; /* of the shapes' picture; 0 where the mask is a file */
 } gh_maskset_picture;
 
 typedef struct gh_maskset {
@@ -41,5 +46,9 @@ bool gh_maskset_is_void(const char *name);
  * pixel. The array is the caller's. */
 GH_MUST_CHECK gh_status gh_mask_read(uint8_t **out, int *width, int *height, const char *path,
                                      const int map[256], gh_err *e);
+
+/* The same of a picture of a set, whichever form its mask has. */
+GH_MUST_CHECK gh_status gh_maskset_mask(uint8_t **out, int *width, int *height, const gh_maskset_picture *p,
+                                        const int map[256], gh_err *e);
 
 #endif

@@ -54,7 +54,7 @@ static gh_status make_sample(sample *s, const gh_segment_run *r, const gh_maskse
     int width = 0, height = 0;
     size_t count = (size_t)size.width * (size_t)size.height;
     GH_TRY(read_picture(&s->image, p->path, e));
-    GH_TRY(gh_mask_read(&s->mask, &width, &height, p->mask, r->data->map, e));
+    GH_TRY(gh_maskset_mask(&s->mask, &width, &height, p, r->data->map, e));
     if (width != s->image->full_width || height != s->image->full_height)
         return gh_fail(e, GH_FORMAT, "%s has changed its size during the run", p->mask);
     s->pixels = gh_alloc(count * 3);
