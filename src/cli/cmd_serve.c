@@ -3,17 +3,21 @@
 
 #include "base/cpu.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "http/listen.h"
 #include "http/server.h"
 
 #include <errno.h>
 #include <limits.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
+
+enum { TRIM_EVERY_MS = 5000 };
 
 typedef struct values {
     const char *listen, *cors, *token_file;
@@ -207,6 +211,35 @@ static int wait_signal(int ms)
     return n == 1 && read(signal_fd, &count, sizeof count) == (ssize_t)sizeof count ? (int)last_signal : 0;
 }
 
+/* The heap keeps pages of what requests have freed, and more of them with every new mixture of sizes; a
+ * server runs for months, so they go back to the system now and then. Takes about a millisecond; does nothing
+ * where nothing was allocated since. */
+static void trim_heap(uint64_t *seen)
+{
+    uint64_t now = gh_mem_allocs();
+    if (now == *seen)
+        return;
+    *seen = now;
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
+}
+
+/* SIGTERM or SIGINT, whichever comes; reloads meanwhile. */
+static int wait_for_end(gh_registry *models, const values *v)
+{
+    uint64_t seen = 0;
+    for (;;) {
+        int sig = wait_signal(TRIM_EVERY_MS);
+        if (sig == SIGTERM || sig == SIGINT)
+            return sig;
+        if (sig == SIGHUP)
+            reload(models, v);
+        else
+            trim_heap(&seen);
+    }
+}
+
 /* Lets work in flight finish; a second signal cuts it short. */
 static void drain(gh_server *server, int64_t seconds)
 {
@@ -240,12 +273,7 @@ static gh_status serve(const values *v, gh_err *e)
                gh_registry_ready(models) ? "ready" : "not ready", (double)(gh_now_ns() - start) / 1e6,
                gh_registry_count(models));
         print_try(address, o.token_file != NULL);
-        int sig = 0;
-        while (sig != SIGTERM && sig != SIGINT) {
-            sig = wait_signal(-1);
-            if (sig == SIGHUP)
-                reload(models, v);
-        }
+        int sig = wait_for_end(models, v);
         gh_log(GH_LOG_INFO, "%s: requests to finish: %d", sig == SIGINT ? "SIGINT" : "SIGTERM",
                gh_server_inflight(server));
         drain(server, v->drain_s);
