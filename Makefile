@@ -69,7 +69,7 @@ help:
 #: check-levels  three large networks and the ONNX vectors at every level (GHARIAL_CPU) that this CPU has
 #: check-page    the page in headless Chromium, which it installs
 #: check-ort     compare random networks and photos with ONNX Runtime (a part of check)
-#: bench         speed beside ONNX Runtime, OpenVINO and MNN, training of heads beside scikit-learn (DATA=FOLDER: on its photos)
+#: bench         speed beside ONNX Runtime, OpenVINO and MNN, training of heads beside scikit-learn, training steps beside PyTorch (DATA=FOLDER: on its photos)
 #: bench-http    the server under load, overload, slow clients, reloads, killed replicas; ARGS="--quick overload" (tests/bench/http.sh)
 #: bench-kernels  GFLOP/s of every kernel at every level, ARGS="-c -l avx512 WORD" (see tests/bench/kernels.c)
 #: experiments   the README's table of what a pretrained body is worth (DATA=FOLDER)
@@ -281,6 +281,7 @@ bench: all $(patsubst tests/bench/%.c,$(BUILD)/bench-%,$(wildcard tests/bench/*.
 	$(Q)BUILD=$(BUILD) sh tests/bench/run.sh nets
 	$(Q)$(BUILD)/bench-segment
 	$(Q)BUILD=$(BUILD) sh tests/bench/run.sh heads $(if $(DATA),--data $(DATA) --model models/efficientnet-lite0/model.onnx)
+	$(Q)BUILD=$(BUILD) sh tests/bench/run.sh train || echo "bench: PyTorch does not run here; no training steps beside it" >&2
 
 .PHONY: bench-http
 bench-http: all $(BUILD)/bench-http_load $(BUILD)/bench-http_infer

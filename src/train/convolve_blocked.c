@@ -6,7 +6,7 @@
 #include <string.h>
 
 enum {
-    MOST_FLOATS = 2 << 20, /* of blocked pictures at a time, unless one needs more */
+    MOST_FLOATS = 1 << 20, /* of blocked pictures at a time, unless one needs more */
     MOST_LOSS = 4,         /* Winograd's F(4x4, 3x3) is still accurate to 1e-4 or so */
     FEWEST = 8,            /* channels: fewer leave most of a block empty */
 };

@@ -7,7 +7,7 @@
 #include <string.h>
 
 enum {
-    MOST_FLOATS = 4 << 20, /* of padded planes at a time, unless one picture needs more */
+    MOST_FLOATS = 2 << 20, /* of padded planes at a time, unless one picture needs more */
     LONG_PLANE = 1024,     /* planes from here on are rows of their own */
 };
 

@@ -83,5 +83,7 @@ GH_MUST_CHECK gh_status gh_tape_read(gh_tape *t, const gh_tape_options *o, gh_er
 GH_MUST_CHECK gh_status gh_tape_vectors(gh_tape *t, gh_err *e);
 /* The actions of both passes, and the memory that they work in. */
 GH_MUST_CHECK gh_status gh_tape_schedule(gh_tape *t, gh_err *e);
+/* The memory alone, the actions being there. */
+GH_MUST_CHECK gh_status gh_tape_memory(gh_tape *t, gh_err *e);
 
 #endif
