@@ -10,7 +10,8 @@
 #include <string.h>
 
 #define OVERLAP     0.7
-#define NEAR        1     /* cells around a centre that learn its box */
+#define NEAR        1 /* cells around a centre that learn its box */
+#define LEAST_HEAT  0.001
 #define LEAST_SHARE 1e-3f /* of a box's side */
 
 /* Weights of the parts of the losses. */
@@ -94,21 +95,22 @@ static maps maps_of(const float *t, const gh_box_head_options *o, const grid *g)
     return (maps){at, size, size + 2 * g->cells, size + 4 * g->cells};
 }
 
-/* A Gaussian around the centre's cell, where it is larger than what is there. */
+/* A Gaussian around the centre's cell, where it is larger than what is there; a sixth of the diameter is its
+ * spread, as in CornerNet, but the radius is not cut to whole cells, so that small boxes have a slope too. */
 static void draw_heat(float *heat, const grid *g, size_t row, size_t column, double w, double h)
 {
-    int radius = (int)gh_box_radius(w, h);
-    double spread = (2 * radius + 1) / 6.0;
+    double spread = (2 * gh_box_radius(w, h) + 1) / 6;
+    int radius = (int)ceil(3 * spread);
     for (int dy = -radius; dy <= radius; dy++)
         for (int dx = -radius; dx <= radius; dx++) {
             int64_t y = (int64_t)row + dy, x = (int64_t)column + dx;
-            if (y < 0 || x < 0 || y >= (int64_t)g->rows || x >= (int64_t)g->columns)
+            double v = exp(-(dx * dx + dy * dy) / (2 * spread * spread));
+            if (v < LEAST_HEAT || y < 0 || x < 0 || y >= (int64_t)g->rows || x >= (int64_t)g->columns)
                 continue;
             float *at = heat + (size_t)y * g->columns + (size_t)x;
-            float v = (float)exp(-(dx * dx + dy * dy) / (2 * spread * spread));
-            /* only the centre itself is exactly 1 */
-            *at = fmaxf(*at, dx || dy ? fminf(v, 0.99f) : 1);
+            *at = fmaxf(*at, (float)v);
         }
+    heat[row * g->columns + column] = 1;
 }
 
 static void draw_place(const maps *m, const grid *g, size_t row, size_t column, double cx, double cy,
