@@ -1,7 +1,7 @@
 /* The three networks that the engine is measured on, with seeded random weights, and one run of a network on
  * a tensor from elsewhere, so that the answers of other runtimes can be compared. bench-nets write FOLDER
- * lite0.onnx resnet18.onnx unet.onnx bench-nets run FILE.onnx     the input's floats from stdin, the first
- * output's to stdout */
+ * lite0.onnx resnet18.onnx unet.onnx bench-nets run FILE.onnx fp32|bf16     the input's floats from stdin,
+ * the first output's to stdout */
 #include "base/mem.h"
 #include "base/rng.h"
 #include "engine/net.h"
@@ -201,12 +201,16 @@ static gh_status pass_tensor(gh_session *s, gh_err *e)
     return GH_OK;
 }
 
-static gh_status run_net(const char *path, gh_err *e)
+static gh_status run_net(const char *path, const char *precision, gh_err *e)
 {
     gh_net *net = NULL;
     gh_plan *plan = NULL;
     gh_session *session = NULL;
-    gh_status status = gh_net_load(&net, path, GH_PASS_ALL, e);
+    unsigned bf16 = 0;
+    bool wanted = strcmp(precision, "bf16") == 0;
+    gh_status status = gh_precision_flag(&bf16, wanted ? GH_PRECISION_BF16 : GH_PRECISION_FP32, e);
+    if (!status)
+        status = gh_net_load(&net, path, GH_PASS_ALL | bf16, e);
     if (!status)
         status = gh_plan_get(&plan, net, &gh_net_input(net, 0)->shape, e);
     if (!status)
@@ -224,12 +228,12 @@ static gh_status run_net(const char *path, gh_err *e)
 int main(int argc, char **argv)
 {
     gh_err e = {0};
-    bool write = argc == 3 && strcmp(argv[1], "write") == 0, run = argc == 3 && strcmp(argv[1], "run") == 0;
+    bool write = argc == 3 && strcmp(argv[1], "write") == 0, run = argc == 4 && strcmp(argv[1], "run") == 0;
     if (!write && !run) {
-        fprintf(stderr, "usage: bench-nets write FOLDER | bench-nets run FILE.onnx\n");
+        fprintf(stderr, "usage: bench-nets write FOLDER | bench-nets run FILE.onnx fp32|bf16\n");
         return 2;
     }
-    gh_status status = write ? write_all(argv[2], &e) : run_net(argv[2], &e);
+    gh_status status = write ? write_all(argv[2], &e) : run_net(argv[2], argv[3], &e);
     if (status)
         fprintf(stderr, "bench-nets: %s\n", e.text);
     return status ? 1 : 0;

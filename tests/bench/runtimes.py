@@ -45,10 +45,15 @@ class OnnxRuntime:
         return self.session.run(None, {self.input: tensor})[0]
 
 
-def round_of_gharial(model, threads, runs):
+def round_of_gharial(model, threads, runs, options=(), level=None):
+    """What `gharial bench` says of a round, with "others": the share of a core that this process's own threads took
+    meanwhile. Runtimes' pools spin behind a run; they must have gone to sleep when gharial's timed runs start."""
+    environment = {**os.environ, "GHARIAL_CPU": level} if level else None
+    start, busy = time.perf_counter(), time.process_time()
     done = subprocess.run([f"{BUILD}/gharial", "bench", "--json", "--model", model, "--threads", str(threads), "--runs",
-                           str(runs)], stdout=subprocess.PIPE, check=True)
-    return json.loads(done.stdout)
+                           str(runs), *options], stdout=subprocess.PIPE, check=True, env=environment)
+    others = (time.process_time() - busy) / (time.perf_counter() - start)
+    return {**json.loads(done.stdout), "others": others}
 
 
 def round_of(runtime, tensor, noise, runs):
