@@ -579,6 +579,21 @@ static void check_unit_by_unit(const gh_kernels *k, const gh_conv_kernel *kernel
     check_units_of(k, kernel, w, ic, 40, groups);
 }
 
+START_TEST(test_first_bf16)
+{
+    static const window two[] = {{3, 3, 2, 2, 1, 1, 0, 0, 1, 1}, {3, 3, 2, 2, 1, 1, 1, 1, 1, 1},
+                                 {7, 7, 2, 2, 1, 1, 3, 3, 3, 3}, {5, 4, 1, 2, 1, 1, 2, 1, 2, 2},
+                                 {1, 1, 2, 2, 1, 1, 0, 0, 0, 0}, {2, 2, 3, 2, 2, 1, 0, 3, 1, 0},
+                                 {1, 6, 1, 2, 1, 1, 0, 2, 0, 5}};
+    gh_kernels k;
+    KT_EACH_LEVEL(k)
+    if (k.conv_first_bf16) {
+        sweep(&k, k.conv_first_bf16, two, sizeof two / sizeof *two, picture, 9, false);
+        check_unit_by_unit(&k, k.conv_first_bf16, &two[2], 3, 1);
+    }
+}
+END_TEST
+
 START_TEST(test_unit_by_unit)
 {
     static const window one = {1, 1, 1, 1, 1, 1, 0, 0, 0, 0}, three = {3, 3, 1, 1, 1, 1, 1, 1, 1, 1};
@@ -612,6 +627,7 @@ Suite *gh_suite_kernels_conv(void)
     tcase_add_test(t, test_winograd);
     tcase_add_test(t, test_stages);
     tcase_add_test(t, test_first);
+    tcase_add_test(t, test_first_bf16);
     tcase_add_test(t, test_depthwise);
     tcase_add_test(t, test_pointwise);
     tcase_add_test(t, test_every_width);

@@ -17,9 +17,27 @@ static float rounded(float x)
     return x;
 }
 
+/* Floats of the input. */
 static size_t scratch(const gh_conv_shape *s)
 {
     return (size_t)s->n * ref_blocks(s->ic) * s->ih * s->iw * BLOCK;
+}
+
+static size_t scratch_plain(const gh_conv_shape *s)
+{
+    return (size_t)s->n * s->ic * s->ih * s->iw;
+}
+
+/* Strides that the vectors' kernel has, too. */
+static bool is_first(const gh_conv_shape *s)
+{
+    return s->sw == 2 && s->dw == 1;
+}
+
+static bool is_any(const gh_conv_shape *s)
+{
+    (void)s;
+    return true;
 }
 
 static void pack_with(const gh_conv_kernel *fp32, float *dst, const float *weights, const gh_conv_shape *s)
@@ -33,17 +51,17 @@ static void pack_with(const gh_conv_kernel *fp32, float *dst, const float *weigh
 static void run_with(const gh_conv_kernel *fp32, const gh_conv_job *given, int begin, int end)
 {
     gh_conv_job job = *given;
-    size_t count = scratch(&job.shape);
+    size_t count = fp32->src_blocked ? scratch(&job.shape) : scratch_plain(&job.shape);
     for (size_t i = 0; i < count; i++)
         job.scratch[i] = rounded(job.src[i]);
     job.src = job.scratch;
     fp32->run(&job, begin, end);
 }
 
-#define EMULATE(row, fp32, turned)                                                                           \
+#define EMULATE(row, fp32, turned, blocked, room, fits)                                                      \
     static bool accepts_##row(const gh_conv_shape *s)                                                        \
     {                                                                                                        \
-        return fp32.accepts(s);                                                                              \
+        return fp32.accepts(s) && fits(s);                                                                   \
     }                                                                                                        \
     static size_t packed_##row(const gh_conv_shape *s)                                                       \
     {                                                                                                        \
@@ -63,15 +81,16 @@ static void run_with(const gh_conv_kernel *fp32, const gh_conv_job *given, int b
     }                                                                                                        \
     const gh_conv_kernel gh_kernel_##row##_ref = {                                                           \
         .name = #row "_ref",                                                                                 \
-        .src_blocked = true,                                                                                 \
+        .src_blocked = blocked,                                                                              \
         .bf16 = true,                                                                                        \
         .transposed = turned,                                                                                \
         .accepts = accepts_##row,                                                                            \
         .packed = packed_##row,                                                                              \
         .pack = pack_##row,                                                                                  \
-        .scratch = scratch,                                                                                  \
+        .scratch = room,                                                                                     \
         .units = units_##row,                                                                                \
         .run = run_##row,                                                                                    \
     };
-EMULATE(conv_bf16, gh_kernel_conv_direct_ref, false)
-EMULATE(conv_transpose_bf16, gh_kernel_conv_transpose_ref, true)
+EMULATE(conv_first_bf16, gh_kernel_conv_first_ref, false, false, scratch_plain, is_first)
+EMULATE(conv_bf16, gh_kernel_conv_direct_ref, false, true, scratch, is_any)
+EMULATE(conv_transpose_bf16, gh_kernel_conv_transpose_ref, true, true, scratch, is_any)

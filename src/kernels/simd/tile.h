@@ -36,6 +36,8 @@ extern const gh_tile_fn LEVEL(tiles_blocked)[TILE_BLOCKS][TILE_PIXELS];
 extern const gh_tile_fn LEVEL(tiles_plain)[TILE_BLOCKS][TILE_PIXELS];
 /* On blocked input and weights that are pairs of bfloat16: a block has BLOCK / 2 lanes. */
 extern const gh_tile_fn LEVEL(tiles_bf16)[TILE_BLOCKS][TILE_PIXELS];
+/* On plain input and weights that are such pairs: of two neighbouring columns. */
+extern const gh_tile_fn LEVEL(tiles_plain_bf16)[TILE_BLOCKS][TILE_PIXELS];
 
 static inline int tile_div(int a, int b)
 {
