@@ -21,7 +21,9 @@ typedef struct gh_fine {
 } gh_fine;
 
 /* fine_samples.c. */
-GH_MUST_CHECK gh_status gh_fine_decode(gh_image **out, const gh_fine_options *o, const char *path, gh_err *e);
+/* A JPEG may be decoded smaller: as serving does with spare 1, else that many times larger. */
+GH_MUST_CHECK gh_status gh_fine_decode(gh_image **out, const gh_fine_options *o, const char *path, int spare,
+                                       gh_err *e);
 /* Decodes what is learnt from once, side by side, as far as it may be kept. */
 GH_MUST_CHECK gh_status gh_fine_keep_images(gh_fine *f, gh_err *e);
 void gh_fine_weigh(gh_fine *f);

@@ -12,7 +12,7 @@
 #define MAX_PICTURE_BYTES ((size_t)256 << 20)
 #define SPARE             2 /* a picture is kept this much larger than the input, for zooms */
 
-gh_status gh_fine_decode(gh_image **out, const gh_fine_options *o, const char *path, gh_err *e)
+gh_status gh_fine_decode(gh_image **out, const gh_fine_options *o, const char *path, int spare, gh_err *e)
 {
     gh_image_limits limits = gh_image_limits_default();
     gh_image_info info;
@@ -24,9 +24,9 @@ gh_status gh_fine_decode(gh_image **out, const gh_fine_options *o, const char *p
     if (!status) {
         gh_preproc_min_size(&width, &height, o->input, info.width, info.height);
         bool shrinks =
-            width > 0 && height > 0 && width <= info.width / SPARE && height <= info.height / SPARE;
-        status = gh_image_decode(out, file.data, file.len, &info, shrinks ? SPARE * width : 0,
-                                 shrinks ? SPARE * height : 0, e);
+            width > 0 && height > 0 && width <= info.width / spare && height <= info.height / spare;
+        status = gh_image_decode(out, file.data, file.len, &info, shrinks ? spare * width : 0,
+                                 shrinks ? spare * height : 0, e);
     }
     gh_buf_free(&file);
     return status ? gh_err_prefix(e, status, "%s", path) : GH_OK;
@@ -48,7 +48,7 @@ static void keep_some(void *arg, int begin, int end, int thread)
     for (int i = begin; i < end && !k->status[thread]; i++) {
         gh_image *image = NULL;
         const gh_example *x = &f->o->set->examples[f->learnt[i]];
-        k->status[thread] = gh_fine_decode(&image, f->o, x->path, &k->errors[thread]);
+        k->status[thread] = gh_fine_decode(&image, f->o, x->path, SPARE, &k->errors[thread]);
         if (image && (size_t)image->width * (size_t)image->height * 3 <= k->most)
             f->images[i] = image;
         else
@@ -105,7 +105,7 @@ static gh_status make_pixels(gh_fine *f, uint32_t index, gh_rng *rng, float *inp
     gh_tensor dst = {GH_F32, gh_shape_of(4, (int64_t[]){1, 3, in->height, in->width}), input};
     gh_status status = pixels ? GH_OK : gh_fail(e, GH_NOMEM, "no memory for a picture");
     if (!status && !f->images[index])
-        status = gh_fine_decode(&own, f->o, x->path, e);
+        status = gh_fine_decode(&own, f->o, x->path, SPARE, e);
     gh_augment_from from = {.image = f->images[index] ? f->images[index] : own};
     if (!status)
         status =

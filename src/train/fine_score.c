@@ -24,7 +24,7 @@ typedef struct scoring {
 static gh_status score(scoring *s, gh_session *session, uint8_t *scratch, size_t i, gh_err *e)
 {
     gh_image *image = NULL;
-    GH_TRY(gh_fine_decode(&image, s->o, s->o->set->examples[s->examples[i]].path, e));
+    GH_TRY(gh_fine_decode(&image, s->o, s->o->set->examples[s->examples[i]].path, 1, e));
     gh_status status = gh_preproc_run(gh_session_input(session, 0), image, s->o->input, scratch, e);
     if (!status)
         status = gh_session_run(session, e);
@@ -134,7 +134,7 @@ static gh_status put_cell(gh_sheet *sheet, const gh_fine *f, int cell, size_t i,
     gh_placement place;
     gh_image *image = NULL;
     char text[64];
-    GH_TRY(gh_fine_decode(&image, f->o, x->path, e));
+    GH_TRY(gh_fine_decode(&image, f->o, x->path, CELL / f->o->input->width + 1, e));
     place = gh_preproc_place(&in, image->full_width, image->full_height);
     gh_status status = gh_preproc_pixels(pixels, image, &in, &place, e);
     if (!status) {

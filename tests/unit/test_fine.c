@@ -7,6 +7,7 @@
 #include "engine/onnx.h"
 #include "image/image.h"
 #include "tasks/registry.h"
+#include "tasks/run.h"
 #include "train/fine_parts.h"
 #include "train/fit.h"
 #include "train/nets_small.h"
@@ -117,6 +118,15 @@ static void read_network(gh_buf *b)
     char path[300];
     snprintf(path, sizeof path, "%s/model.onnx", out);
     ck_assert_int_eq(gh_file_read(b, path, 1 << 24, NULL), GH_OK);
+}
+
+static gh_graph *open_network(const char *folder)
+{
+    char path[300];
+    gh_graph *g = NULL;
+    snprintf(path, sizeof path, "%s/model.onnx", folder);
+    ck_assert_msg(gh_onnx_read(&g, path, &e) == GH_OK, "%s", e.text);
+    return g;
 }
 
 static void check_manifest(const char *part)
@@ -252,6 +262,53 @@ START_TEST(test_refusals)
 }
 END_TEST
 
+/* Large JPEG files, which serving decodes smaller: those that are judged get the very scores that the served
+ * model gives them. */
+START_TEST(test_judged_as_served)
+{
+    gh_model *m = NULL;
+    gh_worker *w = NULL;
+    char name[64];
+    for (int i = 0; i < 8; i++) {
+        static uint8_t pixels[160 * 120 * 3];
+        gh_buf jpeg = {0};
+        for (int k = 0; k < 160 * 120 * 3; k++) {
+            int x = k / 3 % 160, y = k / 480, across = i % 2 ? x : y;
+            pixels[k] = (uint8_t)(128 + 100 * sin(across * .3 + i) + 20 * sin(k * .7));
+        }
+        ck_assert_int_eq(gh_jpeg_encode_rgb(&jpeg, pixels, 160, 120, 90, NULL), GH_OK);
+        snprintf(name, sizeof name, "j/%s/%d.jpg", i % 2 ? "down" : "across", i / 2);
+        tiny_file(name, jpeg.data, jpeg.len);
+        gh_buf_free(&jpeg);
+    }
+    snprintf(data, sizeof data, "%s", tiny_path("j"));
+    o.fine.epochs = 2;
+    must_train();
+    gh_trainset *set = NULL;
+    ck_assert_int_eq(gh_trainset_open(&set, data, &(gh_trainset_options){0}, &e), GH_OK);
+    ck_assert_int_eq(gh_model_open(&m, out, true, &e), GH_OK);
+    ck_assert_int_eq(gh_worker_new(&w, NULL, &e), GH_OK);
+    gh_graph *g = open_network(out);
+    gh_fine_options options = {.settings = &o.fine, .set = set, .input = &m->manifest->input};
+    for (uint32_t i = 0; i < set->nexamples; i++) {
+        float scores[2];
+        gh_buf file = {0};
+        gh_result *r = NULL;
+        NT_OK(gh_fine_scores(scores, g, &options, &i, 1, &e), e);
+        gh_softmax_rows(scores, 1, 2, 1);
+        ck_assert_int_eq(gh_file_read(&file, set->examples[i].path, 1 << 20, NULL), GH_OK);
+        NT_OK(gh_run(&r, w, m, file.data, file.len, NULL, NULL, &e), e);
+        ck_assert_float_eq_tol(r->labels[0].score, scores[r->labels[0].index], 1e-6f);
+        gh_result_free(&r);
+        gh_buf_free(&file);
+    }
+    gh_graph_free(&g);
+    gh_worker_free(&w);
+    gh_model_put(&m);
+    gh_trainset_free(&set);
+}
+END_TEST
+
 /* ---- unfreezing ---- */
 
 /* A body that has seen the stripes: what a run from scratch wrote, moved to another name. */
@@ -283,15 +340,6 @@ static bool same_weights(const gh_graph *a, const gh_graph *b, const char *name)
     const float *x = weights_of(a, name, &n), *y = weights_of(b, name, &m);
     ck_assert_uint_eq(n, m);
     return memcmp(x, y, n * sizeof *x) == 0;
-}
-
-static gh_graph *open_network(const char *folder)
-{
-    char path[300];
-    gh_graph *g = NULL;
-    snprintf(path, sizeof path, "%s/model.onnx", folder);
-    ck_assert_msg(gh_onnx_read(&g, path, &e) == GH_OK, "%s", e.text);
-    return g;
 }
 
 START_TEST(test_unfreeze)
@@ -385,6 +433,7 @@ Suite *gh_suite_fine(void)
     tcase_add_test(t, test_threads_change_nothing);
     tcase_add_test(t, test_interrupted_and_resumed);
     tcase_add_test(t, test_votes);
+    tcase_add_test(t, test_judged_as_served);
     tcase_add_test(t, test_refusals);
     tcase_add_test(t, test_unfreeze);
     tcase_add_test(t, test_a_body_without_blocks);
