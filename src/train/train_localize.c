@@ -135,6 +135,8 @@ static gh_status learn(gh_localize_summary *out, gh_localize_run *r)
     if (status == GH_OK)
         status = gh_localize_judge(r, r->whole ? r->graph : r->alone);
     if (status == GH_OK)
+        status = gh_localize_threshold(r, r->whole ? r->graph : r->alone);
+    if (status == GH_OK)
         status = gh_localize_finish(r, &learnt);
     if (status == GH_OK)
         fill(out, r, &learnt);

@@ -11,7 +11,7 @@
 #include <jansson.h>
 #include <pthread.h>
 
-/* Least score of an answer when a request names none. */
+/* Least score of an answer until one has been chosen. */
 #define GH_LOCALIZE_THRESHOLD 0.3
 
 /* The frozen body in the serving engine, with a session for each thread that asks. */
@@ -41,6 +41,7 @@ typedef struct gh_localize_run {
     gh_localize_features features;
     bool whole; /* body and head learn */
     gh_tape *tape;
+    double threshold; /* least score of an answer when a request names none; 0 = not chosen yet */
     gh_boxes_evaluation *ev;
     gh_model *model; /* that `ev` is of */
 } gh_localize_run;
@@ -69,6 +70,8 @@ GH_MUST_CHECK gh_status gh_localize_show(const gh_localize_run *r, const char *p
 GH_MUST_CHECK gh_status gh_localize_judge(gh_localize_run *r, const gh_graph *g);
 /* What the run is judged by: higher is better. */
 double gh_localize_metric(const gh_localize_run *r);
+/* Chooses the threshold by r->ev, and measures again with it. */
+GH_MUST_CHECK gh_status gh_localize_threshold(gh_localize_run *r, const gh_graph *g);
 /* The finished model in the place of o->out. */
 GH_MUST_CHECK gh_status gh_localize_finish(gh_localize_run *r, const gh_learn_summary *learnt);
 

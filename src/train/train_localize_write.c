@@ -20,6 +20,11 @@ static gh_status no_memory(const gh_localize_run *r)
     return gh_fail(r->e, GH_NOMEM, "memory ran out while the model was written");
 }
 
+static double threshold_of(const gh_localize_run *r)
+{
+    return r->threshold > 0 ? r->threshold : GH_LOCALIZE_THRESHOLD;
+}
+
 /* ---- the manifest ---- */
 
 static json_t *labels_json(const gh_boxdata *d)
@@ -102,7 +107,7 @@ static gh_status manifest_json(json_t **out, const gh_localize_run *r, const gh_
         return gh_fail(r->e, GH_FORMAT, "the name of a class is not UTF-8 text");
     json_t *m = json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:f, s:s, s:o}", "name", r->name, "version", "1",
                           "task", "localize", "input", gh_folder_input(&r->input), "output", output_json(r),
-                          "labels", labels, "threshold", GH_LOCALIZE_THRESHOLD, "license",
+                          "labels", labels, "threshold", threshold_of(r), "license",
                           body->license ? body->license : "unknown", "source", gh_folder_source(body));
     if (m && learnt) {
         json_object_set_new(m, "accuracy", accuracy_json(r));
@@ -158,13 +163,53 @@ double gh_localize_metric(const gh_localize_run *r)
     return r->head.kind == GH_BOX_HEAD_BOX ? r->ev->iou : r->ev->classes[r->data->nclasses].at[GH_AP_50].ap;
 }
 
+/* F1 of the boxes that were found with at least a score. */
+static gh_status f1_at(double *out, const gh_localize_run *r, const gh_ap_found *found, size_t n, double cut)
+{
+    const gh_boxset *judge = r->data->judge;
+    const gh_ap_options ap = {judge->ncategories, 100, cut};
+    gh_ap_class *classes = gh_calloc(judge->ncategories + 1, sizeof *classes);
+    gh_status status = classes ? GH_OK : no_memory(r);
+    if (status == GH_OK)
+        status = gh_ap_measure(classes, judge->truths, judge->ntruths, found, n, &ap, r->e);
+    if (status == GH_OK) {
+        const gh_ap_class *all = &classes[judge->ncategories];
+        const gh_ap_at *at = &all->at[GH_AP_50];
+        *out = 2.0 * (double)at->right / (double)(at->right + at->wrong + all->truths);
+    }
+    gh_free(classes);
+    return status;
+}
+
+gh_status gh_localize_threshold(gh_localize_run *r, const gh_graph *g)
+{
+    size_t n = 0, k = 0;
+    double best = -1, f1 = 0;
+    for (size_t i = 0; i < r->ev->count; i++)
+        n += r->ev->outcomes[i].count;
+    gh_ap_found *found = gh_calloc(n + 1, sizeof *found);
+    gh_status status = found ? GH_OK : no_memory(r);
+    for (size_t i = 0; found && i < r->ev->count; i++)
+        for (size_t j = 0; j < r->ev->outcomes[i].count; j++)
+            found[k++] = r->ev->outcomes[i].found[j];
+    for (int step = 1; status == GH_OK && step <= 18; step++) {
+        status = f1_at(&f1, r, found, n, 0.05 * step);
+        if (status == GH_OK && f1 > best) {
+            best = f1;
+            r->threshold = 0.05 * step;
+        }
+    }
+    gh_free(found);
+    return status == GH_OK ? gh_localize_judge(r, g) : status;
+}
+
 /* ---- the end ---- */
 
 /* The picture with the surest answer, of those that may be copied; NULL = none. */
 static const char *best_picture(const gh_localize_run *r)
 {
     const char *best = NULL;
-    double most = GH_LOCALIZE_THRESHOLD;
+    double most = threshold_of(r);
     for (size_t i = 0; i < r->ev->count; i++) {
         const gh_boxes_outcome *o = &r->ev->outcomes[i];
         const char *path = r->data->judge->pictures[i].path;
