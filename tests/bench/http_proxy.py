@@ -106,6 +106,10 @@ class Cluster:
     def restart(self, i):
         self.replicas[i] = self.start_replica(i)
 
+    def freeze(self, i, frozen):
+        """A replica that is silent: it runs no more, but its socket still takes connections."""
+        os.kill(self.replicas[i].pid, signal.SIGSTOP if frozen else signal.SIGCONT)
+
     def retried(self):
         """Requests that nginx sent to more than one replica."""
         with open(f"{FOLDER}/access.log", encoding="utf-8") as f:
