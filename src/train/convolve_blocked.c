@@ -9,7 +9,14 @@ enum {
     MOST_FLOATS = 1 << 20, /* of blocked pictures at a time, unless one needs more */
     MOST_LOSS = 4,         /* Winograd's F(4x4, 3x3) is still accurate to 1e-4 or so */
     FEWEST = 8,            /* channels: fewer leave most of a block empty */
+    FEW_PIXELS = 512,      /* of all pictures: packing Winograd's weights for them costs more than it saves */
 };
+
+static const gh_conv_kernel *choose(const gh_kernels *k, const gh_conv_shape *s)
+{
+    bool few = (size_t)s->n * (size_t)s->oh * (size_t)s->ow < FEW_PIXELS;
+    return gh_conv_choose(k, s, few ? 0 : MOST_LOSS, false);
+}
 
 /* One product: its shape as the kernel sees it, and where things stand in the scratch. */
 typedef struct product {
@@ -55,7 +62,7 @@ static bool plan_forward(product *p, const gh_conv_shape *s, const gh_kernels *k
     *p = (product){.s = *s};
     if (!fits(s))
         return false;
-    p->kernel = gh_conv_choose(k, s, MOST_LOSS, false);
+    p->kernel = choose(k, s);
     return p->kernel && (!p->kernel->src_blocked || s->ic >= FEWEST) && size_up(p, k);
 }
 
@@ -80,7 +87,7 @@ static bool plan_input(product *p, const gh_conv_shape *s, const gh_kernels *k)
     p->turned = rounded((size_t)r.ic * (size_t)r.oc * (size_t)(s->kh * s->kw));
     if (p->s.pt < 0 || p->s.pl < 0)
         return false;
-    p->kernel = gh_conv_choose(k, &p->s, MOST_LOSS, false);
+    p->kernel = choose(k, &p->s);
     return p->kernel && p->kernel->src_blocked && size_up(p, k);
 }
 

@@ -202,6 +202,25 @@ START_TEST(test_same_when_computed_again)
 }
 END_TEST
 
+/* In a long chain what is computed again saves memory. */
+START_TEST(test_checkpointing_saves)
+{
+    size_t bytes[2];
+    for (int again = 0; again < 2; again++) {
+        tc_graph t = tc_new(1);
+        uint32_t x = tc_input(&t, 4, (int64_t[]){2, 4, 40, 40});
+        for (int i = 0; i < 24; i++)
+            x = tc_op(&t, "Tanh", tc_conv(&t, x, 4, 4, 3, 1, 1), GH_NONE, GH_NONE);
+        gh_graph_output(t.g, x);
+        gh_tape *tape = tc_tape(&t, (gh_tape_options){.checkpointing = again});
+        bytes[again] = gh_tape_bytes(tape);
+        gh_tape_free(&tape);
+        gh_graph_free(&t.g);
+    }
+    ck_assert_msg(bytes[1] < bytes[0] * 0.7, "%zu bytes, with checkpointing %zu", bytes[0], bytes[1]);
+}
+END_TEST
+
 static bool only_gemm(void *arg, const gh_graph *g, uint32_t value)
 {
     (void)arg;
@@ -265,6 +284,7 @@ Suite *gh_suite_tape(void)
     tcase_add_test(c, test_gradient_is_the_slope);
     tcase_add_test(c, test_same_with_two_threads);
     tcase_add_test(c, test_same_when_computed_again);
+    tcase_add_test(c, test_checkpointing_saves);
     tcase_add_test(c, test_frozen_body);
     tcase_add_test(c, test_refuses);
     suite_add_tcase(s, c);
