@@ -35,6 +35,9 @@ void gh_cli_json_error(const char *file, const gh_err *e);
 #define GH_PRECISION_HELP "how convolutions multiply: fp32, bf16 or auto (fp32)"
 GH_MUST_CHECK gh_status gh_cli_precision(const char *word, gh_err *e);
 
+/* --tune: see gh_tune_set. */
+#define GH_TUNE_HELP "measure convolutions' kernels at load"
+
 /* The folder of models when none is named: ./models, else ../models or ../share/gharial/models as seen from
  * the folder of the binary (.build/gharial lies in the project). Written into `out`; returns out. */
 const char *gh_cli_models_dir(char *out, size_t size);

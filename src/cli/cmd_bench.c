@@ -20,7 +20,7 @@
 typedef struct values {
     const char *model, *size, *precision;
     gh_opt_list models;
-    bool json, layers;
+    bool json, layers, tune;
     int64_t threads, runs;
 } values;
 
@@ -29,6 +29,7 @@ static const gh_option options[] = {
      "name, folder or .onnx file (the default model)", 0, 0},
     {"models", GH_OPT_LIST, offsetof(values, models), "DIR", "where names are looked up (models)", 0, 0},
     {"precision", GH_OPT_STRING, offsetof(values, precision), "KIND", GH_PRECISION_HELP, 0, 0},
+    {"tune", GH_OPT_FLAG, offsetof(values, tune), .help = GH_TUNE_HELP},
     {"size", GH_OPT_STRING, offsetof(values, size), "WxH", "input size where the file leaves it open", 0, 0},
     {"threads", GH_OPT_INT, offsetof(values, threads), "N", "threads that share a run (1)", 1, 1024},
     {"runs", GH_OPT_INT, offsetof(values, runs), "N", "timed runs (100)", 1, 100000},
@@ -302,6 +303,7 @@ int gh_cmd_bench(int argc, char **argv)
         return code;
     bench b = {.v = &v};
     gh_status status = gh_cli_precision(v.precision, &e);
+    gh_tune_set(v.tune);
     if (status == GH_OK)
         status = run(&b, &e);
     gh_free(b.noise);

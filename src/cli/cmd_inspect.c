@@ -19,7 +19,7 @@
 typedef struct values {
     const char *model, *size, *precision;
     gh_opt_list models;
-    bool json, plan, labels, manifest;
+    bool json, plan, labels, manifest, tune;
 } values;
 
 static const gh_option options[] = {
@@ -27,6 +27,7 @@ static const gh_option options[] = {
      "name, folder or .onnx file (the default model)", 0, 0},
     {"models", GH_OPT_LIST, offsetof(values, models), "DIR", "where names are looked up (models)", 0, 0},
     {"precision", GH_OPT_STRING, offsetof(values, precision), "KIND", GH_PRECISION_HELP, 0, 0},
+    {"tune", GH_OPT_FLAG, offsetof(values, tune), .help = GH_TUNE_HELP},
     {"size", GH_OPT_STRING, offsetof(values, size), "WxH", "input size where the file leaves it open", 0, 0},
     {"plan", GH_OPT_FLAG, offsetof(values, plan), .help = "the steps, their kernels and why those"},
     {"labels", GH_OPT_FLAG, offsetof(values, labels), .help = "the labels with their class numbers"},
@@ -418,6 +419,7 @@ int gh_cmd_inspect(int argc, char **argv)
         return gh_cli_fail("inspect", gh_fail(&e, GH_ARG, "there is a file and a --model; one is enough"),
                            &e);
     gh_status status = gh_cli_precision(v.precision, &e);
+    gh_tune_set(v.tune);
     if (status == GH_OK)
         status = gh_network_find(&n, argc == 1 ? argv[0] : v.model, &v.models, &e);
     if (status == GH_OK)

@@ -4,6 +4,7 @@
 #include "base/cpu.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "engine/net.h"
 #include "http/listen.h"
 #include "http/server.h"
 
@@ -26,7 +27,7 @@ typedef struct values {
     int64_t workers, threads, queue, connections;
     int64_t max_body, max_bytes_in_flight, max_pixels, max_work;
     int64_t deadline_ms, body_timeout_s, idle_timeout_s, drain_s;
-    bool insecure, strict, no_emotions, no_compat;
+    bool insecure, strict, no_emotions, no_compat, tune;
 } values;
 
 #define ROW(name, type, field, arg, help, min, max)                                                          \
@@ -39,6 +40,7 @@ static const gh_option options[] = {
         "or [ADDR6]:PORT, :PORT, unix:PATH (127.0.0.1:8080); port 0: a free one", 0, 0),
     ROW("models", GH_OPT_LIST, models, "DIR", "folder of model folders (models)", 0, 0),
     ROW("precision", GH_OPT_STRING, precision, "KIND", GH_PRECISION_HELP, 0, 0),
+    ROW("tune", GH_OPT_FLAG, tune, NULL, GH_TUNE_HELP, 0, 0),
     ROW("workers", GH_OPT_INT, workers, "N", "requests worked on at one time (one a core)", 1, 1024),
     ROW("threads", GH_OPT_INT, threads, "N", "cores that a lone request may use (all)", 1, 1024),
     ROW("queue", GH_OPT_INT, queue, "N", "requests that may wait (64)", 0, 100000),
@@ -291,6 +293,7 @@ int gh_cmd_serve(int argc, char **argv)
     if (code != GH_OPT_GO_ON)
         return code;
     gh_status status = gh_cli_precision(v.precision, &e);
+    gh_tune_set(v.tune);
     if (status == GH_OK)
         status = serve(&v, &e);
     if (status == GH_OK)

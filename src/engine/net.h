@@ -29,6 +29,10 @@ void gh_precision_set(gh_precision precision);
 /* GH_NET_BF16 or 0 into *flag; GH_UNSUPPORTED where bf16 is wanted and this processor lacks it. */
 GH_MUST_CHECK gh_status gh_precision_flag(unsigned *flag, gh_precision precision, gh_err *e);
 
+/* For the whole process, before it loads any net: a convolution's kernel is the one that is measured to be
+ * the fastest, at the size of the first plan, instead of the cheapest by what kernels tell of themselves. */
+void gh_tune_set(bool on);
+
 /* Loads an ONNX file. Every operator that we lack is named in one message (GH_UNSUPPORTED). */
 GH_MUST_CHECK gh_status gh_net_load(gh_net **out, const char *path, unsigned passes, gh_err *e);
 /* The same with further outputs: values of the file by name, behind its own. GH_NOTFOUND names one that is

@@ -149,12 +149,42 @@ START_TEST(test_weights_that_break_the_bound_fall_back)
 }
 END_TEST
 
+/* With --tune the plan tells what was measured, the bound still holds, and weights are packed once. */
+START_TEST(test_measured)
+{
+    gh_err e;
+    gh_plan *plan = NULL;
+    gh_shape s = gh_shape_of(4, NT_DIMS(1, CHANNELS, 33, 20));
+    bool told = false, plain = strcmp(gh_kernels_get()->level, "ref") == 0;
+    gh_tune_set(true);
+    for (int i = 0; i < 2; i++) { /* ordinary weights, and such that F(6x6) breaks the bound */
+        float scale = i ? 5.8e35f : 1;
+        gh_net *net = net_of(scale);
+        NT_OK(gh_plan_get(&plan, net, &s, &e), e);
+        for (size_t k = 0; k < gh_plan_steps(plan); k++) {
+            const char *why = gh_plan_step(plan, k).why;
+            told = told || strncmp(why, "measured:", 9) == 0;
+            ck_assert_msg(!i || !strstr(why, "F(6)"), "%s", why);
+        }
+        size_t packed = gh_net_packed_bytes(net);
+        kernel_at(net, 64);
+        ck_assert_uint_eq(gh_net_packed_bytes(net), packed);
+        gh_plan_put(&plan);
+        gh_net_free(&net);
+        ck_assert(told == !plain);
+        ck_assert_double_lt(lost(scale), 1e-4);
+    }
+    gh_tune_set(false);
+}
+END_TEST
+
 Suite *gh_suite_conv_choice(void)
 {
     Suite *s = suite_create("conv_choice");
     TCase *t = tcase_create("choice");
     tcase_add_test(t, test_no_size_decides);
     tcase_add_test(t, test_weights_that_break_the_bound_fall_back);
+    tcase_add_test(t, test_measured);
     suite_add_tcase(s, t);
     return s;
 }

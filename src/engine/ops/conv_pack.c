@@ -1,7 +1,10 @@
-/* Which kernel computes a convolution, and its packed weights: the cheapest one, unless it is Winograd's and
- * loses too much with the very weights of the layer. */
+/* Which kernel computes a convolution, and its packed weights: the cheapest one, or with gh_tune_set the one
+ * measured to be the fastest, unless it is Winograd's and loses too much with the very weights of the layer.
+ */
+#include "base/cpu.h"
 #include "base/mem.h"
 #include "base/rng.h"
+#include "engine/net.h"
 #include "engine/ops.h"
 
 #include <math.h>
@@ -13,6 +16,38 @@
 #define MOST_LOST 1e-4
 
 enum { WIDEST = 6 }; /* Winograd's largest tile that there is */
+
+enum { TUNE_RUNS = 7 }; /* of a kernel that is measured; the fastest counts */
+
+static bool tunes; /* set once, at start */
+
+void gh_tune_set(bool on)
+{
+    tunes = on;
+}
+
+/* One that may compute the layer where several can. */
+typedef struct rival {
+    const char *name;
+    const gh_conv_kernel *kernel;
+} rival;
+
+enum { RIVALS = 5 };
+
+static int list_rivals(rival out[RIVALS], const gh_prepare *p, const gh_conv_shape *s)
+{
+    const gh_kernels *k = p->k;
+    const rival all[RIVALS] = {{"bf16", p->bf16 ? k->conv_bf16 : NULL},
+                               {"direct", gh_conv_choose(k, s, 0, false)},
+                               {"F(2)", k->conv_winograd2},
+                               {"F(4)", k->conv_winograd4},
+                               {"F(6)", k->conv_winograd6}};
+    int n = 0;
+    for (int i = 0; i < RIVALS; i++)
+        if (all[i].kernel && all[i].kernel->cost && all[i].kernel->accepts(s))
+            out[n++] = all[i];
+    return n;
+}
 
 /* Noise that a kernel is tried on: enough for four tiles of F(6x6). */
 enum { TRIAL = 8, TRIAL_AREA = TRIAL * TRIAL, TRIAL_CHANNELS = 8 };
@@ -126,21 +161,13 @@ static void unpack(gh_packed *packed)
 /* What the kernels would take, and what the chosen one loses; `refused` had lost too much before. */
 static void explain(const gh_prepare *p, const gh_conv_shape *s, double loss, int refused)
 {
-    const gh_kernels *k = p->k;
-    const struct {
-        const char *name;
-        const gh_conv_kernel *kernel;
-    } rows[] = {{"bf16", p->bf16 ? k->conv_bf16 : NULL},
-                {"direct", k->conv_direct},
-                {"F(2)", k->conv_winograd2},
-                {"F(4)", k->conv_winograd4},
-                {"F(6)", k->conv_winograd6}};
+    rival rows[RIVALS];
+    int n = list_rivals(rows, p, s);
     char *to = p->packed->why;
     size_t size = sizeof p->packed->why, at = 0;
-    for (size_t i = 0; i < GH_COUNT(rows) && at < size; i++)
-        if (rows[i].kernel && rows[i].kernel->cost && rows[i].kernel->accepts(s))
-            at += (size_t)snprintf(to + at, size - at, "%s%s %.2f", at ? ", " : "", rows[i].name,
-                                   rows[i].kernel->cost(s) * 1e-6);
+    for (int i = 0; i < n && at < size; i++)
+        at += (size_t)snprintf(to + at, size - at, "%s%s %.2f", at ? ", " : "", rows[i].name,
+                               rows[i].kernel->cost(s) * 1e-6);
     if (at < size)
         at += (size_t)snprintf(to + at, size - at, " Mcycles");
     if (loss > 0 && at < size)
@@ -172,6 +199,101 @@ static gh_status pack_best(gh_prepare *p, const float *source, const gh_conv_sha
     }
 }
 
+static void run_all(const gh_conv_kernel *kernel, const gh_conv_job *job)
+{
+    kernel->run(job, 0, kernel->units(&job->shape));
+}
+
+/* The packed kernel's microseconds on one thread, at the size of the plan at hand. */
+static gh_status measure(const gh_prepare *p, double *us, const gh_conv_shape *s)
+{
+    const gh_conv_kernel *kernel = p->packed->kernel;
+    int block = p->k->block;
+    size_t in = gh_blocked_count(&p->io->in[0].shape, block) * sizeof(float);
+    size_t out = gh_blocked_count(&p->io->out[0].shape, block) * sizeof(float);
+    float *src = gh_alloc_aligned(in), *dst = gh_alloc_aligned(out);
+    float *scratch = gh_alloc_aligned((kernel->scratch(s) + 1) * sizeof(float));
+    float *shared = gh_alloc_aligned(((kernel->shared ? kernel->shared(s) : 0) + 1) * sizeof(float));
+    gh_status status = GH_OK;
+    if (src && dst && scratch && shared) {
+        gh_conv_job job = {.shape = *s,
+                           .src = src,
+                           .weights = p->packed->weights,
+                           .bias = p->packed->bias,
+                           .dst = dst,
+                           .scratch = scratch,
+                           .shared = shared};
+        memset(src, 0, in);
+        run_all(kernel, &job); /* touches all memory once */
+        *us = INFINITY;
+        for (int i = 0; i < TUNE_RUNS; i++) {
+            uint64_t start = gh_now_ns();
+            run_all(kernel, &job);
+            *us = fmin(*us, (double)(gh_now_ns() - start) * 1e-3);
+        }
+    } else {
+        status = gh_fail(p->io->e, GH_NOMEM, "no memory to measure a kernel");
+    }
+    gh_free(src);
+    gh_free(dst);
+    gh_free(scratch);
+    gh_free(shared);
+    return status;
+}
+
+/* Packs, tries and measures one kernel; *us is INFINITY where it loses too much or has no room. */
+static gh_status measure_rival(gh_prepare *p, double *us, const gh_conv_kernel *kernel, const float *source,
+                               const gh_conv_shape *s)
+{
+    double loss = 0;
+    *us = INFINITY;
+    if (kernel->loss && kernel->packed(s) > p->room / sizeof(float) / 2)
+        return GH_OK;
+    GH_TRY(pack_for(p, kernel, source, s));
+    if (kernel->loss)
+        GH_TRY(try_kernel(p, &loss, source, s));
+    return loss <= MOST_LOST ? measure(p, us, s) : GH_OK;
+}
+
+/* Of all that can compute the layer, the fastest. */
+static gh_status pack_measured(gh_prepare *p, const float *source, const gh_conv_shape *s)
+{
+    rival rows[RIVALS];
+    gh_packed best = {0};
+    char why[sizeof best.why] = "measured:";
+    size_t at = strlen(why);
+    double least = INFINITY, us;
+    gh_status status = GH_OK;
+    int n = list_rivals(rows, p, s);
+    for (int i = 0; i < n && status == GH_OK; i++) {
+        status = measure_rival(p, &us, rows[i].kernel, source, s);
+        if (status == GH_OK && us < least) {
+            gh_packed before = best;
+            best = *p->packed;
+            *p->packed = before;
+            least = us;
+        }
+        unpack(p->packed);
+        if (us < INFINITY && at < sizeof why)
+            at += (size_t)snprintf(why + at, sizeof why - at, "%s %s %.1f", i ? "," : "", rows[i].name, us);
+    }
+    if (at < sizeof why)
+        snprintf(why + at, sizeof why - at, " us");
+    memcpy(best.why, why, sizeof why);
+    if (status)
+        unpack(&best);
+    *p->packed = best;
+    return status;
+}
+
+/* Nothing is measured where nothing competes. */
+static bool measures(const gh_prepare *p, const gh_conv_shape *s)
+{
+    rival rows[RIVALS];
+    const gh_conv_kernel *usual = gh_conv_choose(p->k, s, WIDEST, p->bf16);
+    return tunes && usual->cost && list_rivals(rows, p, s) > 1;
+}
+
 gh_status gh_conv_pack(gh_prepare *p, const gh_conv_shape *s, const gh_conv_kernel *kernel)
 {
     const gh_tensor *w = &p->io->in[1];
@@ -185,7 +307,9 @@ gh_status gh_conv_pack(gh_prepare *p, const gh_conv_shape *s, const gh_conv_kern
         memcpy(copy, w->data, count * sizeof(float));
         source = copy;
     }
-    gh_status status = kernel ? pack_for(p, kernel, source, s) : pack_best(p, source, s);
+    gh_status status = kernel           ? pack_for(p, kernel, source, s)
+                       : measures(p, s) ? pack_measured(p, source, s)
+                                        : pack_best(p, source, s);
     gh_free(copy);
     return status;
 }
