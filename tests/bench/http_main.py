@@ -112,7 +112,7 @@ def compare_large(picture, kind):
     ours = request("large", "/classify", picture, headers="Content-Type: image/jpeg\r\n")
     theirs = request("large-form", "/classify", body, headers=header)
     drafted = request("large-draft", "/classify?draft=1", body, headers=header)
-    length, times = seconds(3, 2), {}
+    length, times = seconds(2, 1), {}
     with running(Gharial("--log-level", "warn")) as server:
         for workers in (1, len(os.sched_getaffinity(0))):
             peer_port = free_port()
@@ -310,7 +310,7 @@ def mixed():
         first = load(server.address, files, c=8, d=600, n=1000)
         before, opened = settle()
         trend = Sampler(server.anonymous_kb, 1)
-        rest = load(server.address, files, c=8, d=1500, n=count - 1000)
+        rest = load(server.address, files, c=8, d=3000, n=count - 1000)
         kb = trend.stop()
         after, still = settle()
         missing = server.metric("gharial_inflight_requests") - 1  # this one
