@@ -131,7 +131,9 @@ static bool packed_for_good(const gh_net *net, uint32_t node, uint32_t i)
            (strcmp(type, "Conv") == 0 || strcmp(type, "Gemm") == 0 || strcmp(type, "MatMul") == 0);
 }
 
-/* Packed weights are the only copy: what the passes made of the file's goes, and the file's pages may. */
+/* Packed weights are the only copy: what the passes made of the file's goes, and the file's pages may. Who
+ * lends elements of a graph's arena to others hands a net a copy of that graph, in which they are not its
+ * own. */
 static void give_back_packed(gh_net *net)
 {
     gh_graph *g = net->graph;
