@@ -114,21 +114,15 @@ static gh_status read_values(gh_localize_options *o, const values *v, gh_err *e)
 
 static gh_status train(gh_localize_summary *s, gh_localize_options *o, const values *v, gh_err *e)
 {
-    char *body = NULL;
-    gh_pool *pool = NULL;
+    gh_train_means means = {0};
     gh_status status = read_values(o, v, e);
     if (status == GH_OK)
-        status = gh_cli_model_path(&body, v->body, &v->models, e);
-    if (status == GH_OK)
-        status = gh_pool_new(&pool, (int)v->flags.threads, e);
+        status = gh_train_means_open(&means, &o->learn, &v->flags, v->body, false, &v->models, e);
     if (status == GH_OK) {
-        o->body = body;
-        o->learn.pool = pool;
-        o->learn.stop = gh_train_stop();
+        o->body = means.body;
         status = gh_train_localize(s, o, e);
     }
-    gh_pool_free(&pool);
-    gh_free(body);
+    gh_train_means_close(&means);
     return status;
 }
 

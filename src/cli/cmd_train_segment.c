@@ -114,21 +114,16 @@ static gh_status read_values(gh_segment_options *o, const values *v, gh_err *e)
 
 static gh_status train(gh_segment_summary *s, gh_segment_options *o, const values *v, gh_err *e)
 {
-    char *body = NULL;
-    gh_pool *pool = NULL;
+    gh_train_means means = {0};
     gh_status status = read_values(o, v, e);
-    if (status == GH_OK && !v->scratch)
-        status = gh_cli_model_path(&body, v->body, &v->models, e);
     if (status == GH_OK)
-        status = gh_pool_new(&pool, (int)v->flags.threads, e);
+        status =
+            gh_train_means_open(&means, &o->learn, &v->flags, v->body, v->scratch != NULL, &v->models, e);
     if (status == GH_OK) {
-        o->body = body;
-        o->learn.pool = pool;
-        o->learn.stop = gh_train_stop();
+        o->body = means.body;
         status = gh_train_segment(s, o, e);
     }
-    gh_pool_free(&pool);
-    gh_free(body);
+    gh_train_means_close(&means);
     return status;
 }
 

@@ -1,6 +1,10 @@
 /* From the command line's words to what the loop of training takes. */
 #include "cli/train_flags.h"
 
+#include "base/mem.h"
+#include "cli/cli.h"
+#include "cli/cmd_train.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,4 +59,21 @@ gh_status gh_train_flags_read(gh_learn_options *out, const gh_train_flags *f, gh
                                  .ema = (float)f->ema};
     *out = o;
     return GH_OK;
+}
+
+gh_status gh_train_means_open(gh_train_means *m, gh_learn_options *learn, const gh_train_flags *f,
+                              const char *body, bool scratch, const gh_opt_list *models, gh_err *e)
+{
+    if (!scratch)
+        GH_TRY(gh_cli_model_path(&m->body, body, models, e));
+    GH_TRY(gh_pool_new(&m->pool, (int)f->threads, e));
+    learn->pool = m->pool;
+    learn->stop = gh_train_stop();
+    return GH_OK;
+}
+
+void gh_train_means_close(gh_train_means *m)
+{
+    gh_pool_free(&m->pool);
+    gh_free(m->body);
 }

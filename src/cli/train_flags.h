@@ -67,4 +67,17 @@ typedef struct gh_train_flags {
 /* The words and numbers; folder, title, inputs, pool and stop are left to the task. GH_ARG. */
 GH_MUST_CHECK gh_status gh_train_flags_read(gh_learn_options *out, const gh_train_flags *f, gh_err *e);
 
+/* What a run is given beside its options. */
+typedef struct gh_train_means {
+    char *body; /* path, or NULL from scratch */
+    gh_pool *pool;
+} gh_train_means;
+
+/* Looks the body up (NULL: the default model; not wanted with `scratch`), starts the threads, and gives both
+ * and Ctrl-C to the loop. To be closed also on failure. */
+GH_MUST_CHECK gh_status gh_train_means_open(gh_train_means *m, gh_learn_options *learn,
+                                            const gh_train_flags *f, const char *body, bool scratch,
+                                            const gh_opt_list *models, gh_err *e);
+void gh_train_means_close(gh_train_means *m);
+
 #endif

@@ -1,7 +1,7 @@
 /* What would make a run fail in the end is looked at before it begins. */
-#include "base/folder.h"
 #include "base/mem.h"
 #include "train/fit_parts.h"
+#include "train/place.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -38,13 +38,7 @@ gh_status gh_train_check_options(gh_train_run *r)
         return gh_fail(r->e, GH_ARG, "head '%.40s' is not known; see gharial train --help", o->head);
     if (gh_train_tunes(r))
         GH_TRY(check_tuning(r));
-    GH_TRY(gh_folder_name(&r->name, o->out, r->e));
-    if (!gh_model_name_ok(r->name))
-        return gh_fail(r->e, GH_ARG,
-                       "the last part of '%.200s' is to be the model's name; a name has 1 to 64 letters, "
-                       "digits, '.', '_' or '-'",
-                       o->out);
-    return gh_folder_check(o->out, written, r->e);
+    return gh_place_name(&r->name, o->out, written, r->e);
 }
 
 gh_status gh_train_check_body(const gh_train_run *r)

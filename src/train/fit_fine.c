@@ -1,9 +1,9 @@
 /* The gradient stage of a classification run: the graph it begins with, and what the trained one scores. */
-#include "base/file.h"
 #include "base/mem.h"
 #include "engine/cut.h"
 #include "train/fit_parts.h"
 #include "train/nets_small.h"
+#include "train/place.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -19,38 +19,15 @@ bool gh_train_head_tunes(const gh_head_type *type)
 
 gh_status gh_train_open_run(gh_train_run *r)
 {
-    gh_buf path = {0};
-    size_t len = strlen(r->o->out);
-    while (len && r->o->out[len - 1] == '/')
-        len--;
-    gh_buf_add(&path, r->o->out, len - strlen(r->name));
-    gh_buf_printf(&path, ".%s.run", r->name);
-    gh_buf_add(&path, "", 1);
-    r->folder = path.failed ? NULL : (char *)path.data;
+    GH_TRY(gh_place_run(&r->folder, r->o->out, r->name, r->e));
     r->fine = r->o->fine;
     r->fine.folder = r->folder;
-    return r->folder ? GH_OK : gh_train_no_memory(r);
-}
-
-#define MOST_COPIED ((size_t)64 << 20)
-
-static gh_status copy_file(const gh_train_run *r, const char *name, const char *staged, const char *as)
-{
-    gh_buf bytes = {0};
-    char *from = gh_path_join(r->folder, name), *to = gh_path_join(staged, as);
-    gh_status status = from && to ? gh_file_read(&bytes, from, MOST_COPIED, r->e) : gh_train_no_memory(r);
-    if (!status)
-        status = gh_file_write(to, bytes.data, bytes.len, r->e);
-    gh_buf_free(&bytes);
-    gh_free(from);
-    gh_free(to);
-    return status;
+    return GH_OK;
 }
 
 gh_status gh_train_keep_run(const gh_train_run *r, const char *staged)
 {
-    GH_TRY(copy_file(r, "history.csv", staged, "history.csv"));
-    return copy_file(r, "report.html", staged, "training.html");
+    return gh_place_keep(r->folder, staged, "training.html", r->e);
 }
 
 /* ---- a run from scratch ---- */

@@ -4,9 +4,9 @@
 
 #include "base/cpu.h"
 #include "base/file.h"
-#include "base/folder.h"
 #include "base/hash.h"
 #include "base/mem.h"
+#include "train/place.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -21,34 +21,12 @@ static gh_status no_memory(const gh_localize_run *r)
     return gh_fail(r->e, GH_NOMEM, "memory ran out in the training run");
 }
 
-/* dir/.NAME.run beside dir/NAME; slashes at the end of `out` do not count. */
-static char *run_folder(const char *out, const char *name)
-{
-    gh_buf path = {0};
-    size_t len = strlen(out);
-    while (len && out[len - 1] == '/')
-        len--;
-    gh_buf_add(&path, out, len - strlen(name));
-    gh_buf_printf(&path, ".%s.run", name);
-    gh_buf_add(&path, "", 1);
-    char *text = path.failed ? NULL : gh_strdup((const char *)path.data);
-    gh_buf_free(&path);
-    return text;
-}
-
 static gh_status check_options(gh_localize_run *r)
 {
     const gh_localize_options *o = r->o;
-    GH_TRY(gh_folder_name(&r->name, o->out, r->e));
-    if (!gh_model_name_ok(r->name))
-        return gh_fail(
-            r->e, GH_ARG,
-            "the last part of '%.200s' is to be the model's name; a name has 1 to 64 letters, digits, "
-            "'.', '_' or '-'",
-            o->out);
-    GH_TRY(gh_folder_check(o->out, written, r->e));
-    r->folder = run_folder(o->out, r->name);
-    r->first = r->folder ? gh_path_join(r->folder, "head") : NULL;
+    GH_TRY(gh_place_name(&r->name, o->out, written, r->e));
+    GH_TRY(gh_place_run(&r->folder, o->out, r->name, r->e));
+    r->first = gh_path_join(r->folder, "head");
     return r->first ? GH_OK : no_memory(r);
 }
 

@@ -6,14 +6,14 @@
 #include "base/mem.h"
 #include "engine/onnx.h"
 #include "train/model_folder.h"
+#include "train/place.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#define MAX_COPIED_BYTES ((size_t)64 << 20)
-#define DETECT_OVERLAP   0.5 /* of non-maximum suppression: only peaks come to it */
+#define DETECT_OVERLAP 0.5 /* of non-maximum suppression: only peaks come to it */
 
 static gh_status no_memory(const gh_localize_run *r)
 {
@@ -224,23 +224,6 @@ static const char *best_picture(const gh_localize_run *r)
     return best;
 }
 
-static gh_status copy_file(const gh_localize_run *r, const char *name, const char *folder)
-{
-    gh_buf bytes = {0};
-    struct stat st;
-    char *from = gh_path_join(r->folder, name), *to = gh_path_join(folder, name);
-    gh_status status = from && to ? GH_OK : no_memory(r);
-    if (status == GH_OK && stat(from, &st) == 0) {
-        status = gh_file_read(&bytes, from, MAX_COPIED_BYTES, r->e);
-        if (status == GH_OK)
-            status = gh_file_write(to, bytes.data, bytes.len, r->e);
-    }
-    gh_buf_free(&bytes);
-    gh_free(from);
-    gh_free(to);
-    return status;
-}
-
 /* model.onnx, model.json, the self-test. */
 static gh_status write_model(const gh_localize_run *r, const gh_learn_summary *learnt, const char *folder)
 {
@@ -271,9 +254,7 @@ gh_status gh_localize_finish(gh_localize_run *r, const gh_learn_summary *learnt)
     if (status == GH_OK)
         status = write_model(r, learnt, staged);
     if (status == GH_OK)
-        status = copy_file(r, "history.csv", staged);
-    if (status == GH_OK)
-        status = copy_file(r, "report.html", staged);
+        status = gh_place_keep(r->folder, staged, "report.html", r->e);
     if (status == GH_OK)
         status = gh_folder_commit(staged, r->o->out, r->e);
     if (status != GH_OK && staged)

@@ -4,10 +4,9 @@
 
 #include "base/cpu.h"
 #include "base/file.h"
-#include "base/folder.h"
 #include "base/hash.h"
-#include "base/log.h"
 #include "base/mem.h"
+#include "train/place.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -22,37 +21,15 @@ static gh_status no_memory(const gh_segment_run *r)
     return gh_fail(r->e, GH_NOMEM, "memory ran out in the training run");
 }
 
-/* dir/.NAME.run beside dir/NAME; slashes at the end of `out` do not count. */
-static char *run_folder(const char *out, const char *name)
-{
-    gh_buf path = {0};
-    size_t len = strlen(out);
-    while (len && out[len - 1] == '/')
-        len--;
-    gh_buf_add(&path, out, len - strlen(name));
-    gh_buf_printf(&path, ".%s.run", name);
-    gh_buf_add(&path, "", 1);
-    char *text = path.failed ? NULL : gh_strdup((const char *)path.data);
-    gh_buf_free(&path);
-    return text;
-}
-
 static gh_status check_options(gh_segment_run *r)
 {
     const gh_segment_options *o = r->o;
-    GH_TRY(gh_folder_name(&r->name, o->out, r->e));
-    if (!gh_model_name_ok(r->name))
-        return gh_fail(
-            r->e, GH_ARG,
-            "the last part of '%.200s' is to be the model's name; a name has 1 to 64 letters, digits, "
-            "'.', '_' or '-'",
-            o->out);
-    GH_TRY(gh_folder_check(o->out, written, r->e));
+    GH_TRY(gh_place_name(&r->name, o->out, written, r->e));
+    GH_TRY(gh_place_run(&r->folder, o->out, r->name, r->e));
     if (o->scratch && o->frozen)
         return gh_fail(r->e, GH_ARG,
                        "--frozen keeps the body's weights; those of --from-scratch are not learnt yet");
-    r->folder = run_folder(o->out, r->name);
-    r->current = r->folder ? gh_path_join(r->folder, "model") : NULL;
+    r->current = gh_path_join(r->folder, "model");
     return r->current ? GH_OK : no_memory(r);
 }
 

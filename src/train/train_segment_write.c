@@ -7,12 +7,11 @@
 #include "engine/onnx.h"
 #include "tasks/segment.h"
 #include "train/model_folder.h"
+#include "train/place.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-
-#define MAX_COPIED_BYTES ((size_t)64 << 20)
 
 static gh_status no_memory(const gh_segment_run *r)
 {
@@ -172,23 +171,6 @@ static const char *best_picture(const gh_segment_run *r)
 
 /* ---- the end ---- */
 
-static gh_status copy_file(const gh_segment_run *r, const char *name, const char *folder)
-{
-    gh_buf bytes = {0};
-    struct stat st;
-    char *from = gh_path_join(r->folder, name), *to = gh_path_join(folder, name);
-    gh_status status = from && to ? GH_OK : no_memory(r);
-    if (status == GH_OK && stat(from, &st) == 0) {
-        status = gh_file_read(&bytes, from, MAX_COPIED_BYTES, r->e);
-        if (status == GH_OK)
-            status = gh_file_write(to, bytes.data, bytes.len, r->e);
-    }
-    gh_buf_free(&bytes);
-    gh_free(from);
-    gh_free(to);
-    return status;
-}
-
 static gh_status add_selftest(const gh_segment_run *r, const gh_learn_summary *learnt, const char *folder)
 {
     const char *picture = best_picture(r);
@@ -209,9 +191,7 @@ gh_status gh_segment_finish(gh_segment_run *r, const gh_learn_summary *learnt)
     if (status == GH_OK)
         status = add_selftest(r, learnt, staged);
     if (status == GH_OK)
-        status = copy_file(r, "history.csv", staged);
-    if (status == GH_OK)
-        status = copy_file(r, "report.html", staged);
+        status = gh_place_keep(r->folder, staged, "report.html", r->e);
     if (status == GH_OK)
         status = gh_folder_commit(staged, r->o->out, r->e);
     if (status != GH_OK && staged)
