@@ -438,6 +438,7 @@ def main():
     o = options.parse_args()
     quick = o.quick
     os.makedirs(WORK, exist_ok=True)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what runs is ended, too
     for name in o.sections or SECTIONS:
         SECTIONS[name]()
     version = json.loads(subprocess.check_output([f"{BUILD}/gharial", "version", "--json"]))

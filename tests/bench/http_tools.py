@@ -71,6 +71,7 @@ class Gharial(Process):
         super().__init__(command, log, out=subprocess.PIPE)
         line = self.child.stdout.readline().decode()
         if not line.startswith("listening on http://"):
+            self.stop()
             raise SystemExit(f"bench-http: gharial does not start, see {self.log}")
         self.address = line.split("http://")[1].strip()
         if wait:
@@ -80,6 +81,7 @@ class Gharial(Process):
         """Milliseconds from the start of the program to the first 200 of /readyz."""
         while get(self.address, "/readyz")[0] != 200:
             if self.child.poll() is not None or time.perf_counter() - self.started > 300:
+                self.stop()
                 raise SystemExit(f"bench-http: gharial is not ready, see {self.log}")
             time.sleep(every_s)
         return 1e3 * (time.perf_counter() - self.started)
