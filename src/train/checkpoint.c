@@ -75,7 +75,8 @@ static gh_status read_mapped(const gh_map *map, const char *path, const head *wa
         return gh_fail(e, GH_FORMAT, "the checkpoint %s is damaged", path);
     at = map->data + sizeof h;
     for (size_t i = 0; i < n; at += blocks[i++].bytes)
-        memcpy(blocks[i].data, at, blocks[i].bytes);
+        if (blocks[i].bytes) /* of an empty block the address may be NULL */
+            memcpy(blocks[i].data, at, blocks[i].bytes);
     return GH_OK;
 }
 
