@@ -166,21 +166,10 @@ static json_t *training_json(const gh_export *x)
     return o;
 }
 
-static json_t *labels_json(const gh_trainset *set)
-{
-    json_t *list = json_array();
-    for (uint32_t c = 0; c < set->nclasses; c++)
-        if (json_array_append_new(list, json_string(set->classes[c])) != 0) {
-            json_decref(list);
-            return NULL;
-        }
-    return list;
-}
-
 static gh_status build_manifest(json_t **out, const gh_export *x, gh_err *e)
 {
     char body[GH_HASH_TEXT];
-    json_t *labels = labels_json(x->set);
+    json_t *labels = gh_folder_labels(x->set->classes, x->set->nclasses);
     if (!labels)
         return gh_fail(e, GH_FORMAT, "the name of a class is not UTF-8 text");
     json_t *m =

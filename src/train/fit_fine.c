@@ -2,6 +2,7 @@
 #include "base/mem.h"
 #include "engine/cut.h"
 #include "train/fit_parts.h"
+#include "train/model_folder.h"
 #include "train/nets_small.h"
 #include "train/place.h"
 
@@ -34,23 +35,16 @@ gh_status gh_train_keep_run(const gh_train_run *r, const char *staged)
 
 static const gh_head_type scratch_type = {.name = "dense", .logits = true};
 
-static json_t *labels_of(const gh_trainset *set)
-{
-    json_t *list = json_array();
-    for (uint32_t c = 0; c < set->nclasses; c++)
-        json_array_append_new(list, json_string(set->classes[c]));
-    return list;
-}
-
 /* Values from about -2 to 2, as fresh weights like them. */
 static gh_status make_manifest(gh_body *b, const gh_train_run *r)
 {
     const gh_fine_settings *s = &r->fine;
-    json_t *o = json_pack(
-        "{s:s, s:s, s:s, s:s, s:{s:i, s:i, s:s, s:f, s:f, s:s, s:f, s:s}, s:{s:s}, s:o}", "name", s->scratch,
-        "version", "1", "task", "classify", "license", "that of the pictures it was trained on", "input",
-        "width", s->side, "height", s->side, "colour", "rgb", "mean", 127.5, "scale", 1.0 / 64, "fit", "crop",
-        "crop", 1.0, "filter", "bilinear", "output", "decoder", "softmax", "labels", labels_of(r->set));
+    json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:{s:i, s:i, s:s, s:f, s:f, s:s, s:f, s:s}, s:{s:s}, s:o}",
+                          "name", s->scratch, "version", "1", "task", "classify", "license",
+                          "that of the pictures it was trained on", "input", "width", s->side, "height",
+                          s->side, "colour", "rgb", "mean", 127.5, "scale", 1.0 / 64, "fit", "crop", "crop",
+                          1.0, "filter", "bilinear", "output", "decoder", "softmax", "labels",
+                          gh_folder_labels(r->set->classes, r->set->nclasses));
     char *text = o ? json_dumps(o, JSON_COMPACT) : NULL;
     gh_status status = text ? gh_manifest_parse(&b->manifest, "", text, strlen(text), r->e)
                             : gh_fail(r->e, GH_FORMAT, "the name of a class is not UTF-8 text");

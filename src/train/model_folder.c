@@ -16,6 +16,17 @@ static gh_status no_memory(gh_err *e)
     return gh_fail(e, GH_NOMEM, "memory ran out while the model was written");
 }
 
+json_t *gh_folder_labels(const char *const *classes, uint32_t count)
+{
+    json_t *list = json_array();
+    for (uint32_t c = 0; c < count; c++)
+        if (json_array_append_new(list, json_string(classes[c])) != 0) {
+            json_decref(list);
+            return NULL;
+        }
+    return list;
+}
+
 json_t *gh_folder_input(const gh_manifest_input *in)
 {
     static const char *const fits[] = {"crop", "letterbox", "stretch", "pad"};

@@ -9,6 +9,8 @@
 /* Largest picture that is copied for a self-test. */
 #define GH_MAX_SELFTEST_BYTES ((size_t)8 << 20)
 
+/* The key "labels"; NULL when a name is no UTF-8 text, or memory is short. */
+json_t *gh_folder_labels(const char *const *classes, uint32_t count);
 /* The key "input"; NULL when memory is short. */
 json_t *gh_folder_input(const gh_manifest_input *in);
 /* The key "source": the trainer, and where the body comes from (NULL: there was none). */

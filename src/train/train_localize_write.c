@@ -27,17 +27,6 @@ static double threshold_of(const gh_localize_run *r)
 
 /* ---- the manifest ---- */
 
-static json_t *labels_json(const gh_boxdata *d)
-{
-    json_t *list = json_array();
-    for (uint32_t c = 0; c < d->nclasses; c++)
-        if (json_array_append_new(list, json_string(d->classes[c])) != 0) {
-            json_decref(list);
-            return NULL;
-        }
-    return list;
-}
-
 static json_t *accuracy_json(const gh_localize_run *r)
 {
     char set[96], metric[40];
@@ -102,7 +91,7 @@ static json_t *output_json(const gh_localize_run *r)
 static gh_status manifest_json(json_t **out, const gh_localize_run *r, const gh_learn_summary *learnt)
 {
     const gh_manifest *body = r->body->manifest;
-    json_t *labels = labels_json(r->data);
+    json_t *labels = gh_folder_labels(r->data->classes, r->data->nclasses);
     if (!labels)
         return gh_fail(r->e, GH_FORMAT, "the name of a class is not UTF-8 text");
     json_t *m = json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:f, s:s, s:o}", "name", r->name, "version", "1",

@@ -20,17 +20,6 @@ static gh_status no_memory(const gh_segment_run *r)
 
 /* ---- the manifest ---- */
 
-static json_t *labels_json(const gh_maskdata *d)
-{
-    json_t *list = json_array();
-    for (uint32_t c = 0; c < d->nclasses; c++)
-        if (json_array_append_new(list, json_string(d->classes[c])) != 0) {
-            json_decref(list);
-            return NULL;
-        }
-    return list;
-}
-
 static json_t *colours_json(const gh_maskdata *d)
 {
     json_t *list = json_array();
@@ -97,7 +86,7 @@ static json_t *training_json(const gh_segment_run *r, const gh_learn_summary *le
 static json_t *manifest_json(const gh_segment_run *r, const gh_learn_summary *learnt)
 {
     const gh_manifest *body = r->body ? r->body->manifest : NULL;
-    json_t *labels = labels_json(r->data);
+    json_t *labels = gh_folder_labels(r->data->classes, r->data->nclasses);
     json_t *m =
         labels ? json_pack("{s:s, s:s, s:s, s:o, s:{s:s, s:s, s:b}, s:o, s:o, s:s, s:o}", "name", r->name,
                            "version", "1", "task", "segment", "input", gh_folder_input(&r->input), "output",
