@@ -150,6 +150,24 @@ void gh_pool_for(gh_pool *pool, int n, gh_pool_fn fn, void *arg)
     atomic_store(&pool->busy, false);
 }
 
+typedef struct range {
+    gh_range_fn fn;
+    const void *job;
+} range;
+
+static void run_range(void *arg, int begin, int end, int thread)
+{
+    const range *r = arg;
+    (void)thread;
+    r->fn(r->job, begin, end);
+}
+
+void gh_pool_range(gh_pool *pool, int n, gh_range_fn fn, const void *job)
+{
+    range r = {fn, job};
+    gh_pool_for(pool, n, run_range, &r);
+}
+
 void gh_pool_enter(gh_pool *pool)
 {
     if (pool)

@@ -17,6 +17,9 @@ int gh_pool_size(const gh_pool *pool);
  * caller takes part. A NULL pool, n <= 1, or a pool busy with another caller's loop: the caller does
  * everything itself. Allocates nothing. */
 void gh_pool_for(gh_pool *pool, int n, gh_pool_fn fn, void *arg);
+/* The same for a loop that does not ask for its thread. */
+typedef void (*gh_range_fn)(const void *job, int begin, int end);
+void gh_pool_range(gh_pool *pool, int n, gh_range_fn fn, const void *job);
 /* A thread that is going to run loops for a while says so; while more than one thread has, every loop runs on
  * its caller alone: a full server works one request a core, a lone request gets them all. NULL pool: nothing.
  */

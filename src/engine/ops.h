@@ -34,7 +34,6 @@ GH_MUST_CHECK gh_status gh_conv_pack(gh_prepare *p, const gh_conv_shape *s, cons
 GH_MUST_CHECK gh_status gh_conv_accept(gh_prepare *p, const gh_conv_shape *s);
 GH_MUST_CHECK gh_status gh_conv_run_blocked(gh_exec *x);
 /* Runs fn(job, begin, end) over `units`, spread over the pool. */
-typedef void (*gh_range_fn)(const void *job, int begin, int end);
 void gh_exec_range(const gh_exec *x, int units, gh_range_fn fn, const void *job);
 /* The mean over height and width of a blocked picture, to the plain layout. */
 GH_MUST_CHECK gh_status gh_global_avg_run_blocked(gh_exec *x);

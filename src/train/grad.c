@@ -32,22 +32,9 @@ gh_io gh_grad_io(const gh_grad_exec *x)
                    .e = x->e};
 }
 
-typedef struct range {
-    gh_grad_range fn;
-    const void *job;
-} range;
-
-static void run_range(void *arg, int begin, int end, int thread)
+void gh_grad_for(const gh_grad_exec *x, int units, gh_range_fn fn, const void *job)
 {
-    const range *r = arg;
-    (void)thread;
-    r->fn(r->job, begin, end);
-}
-
-void gh_grad_for(const gh_grad_exec *x, int units, gh_grad_range fn, const void *job)
-{
-    range r = {fn, job};
-    gh_pool_for(x->pool, units, run_range, &r);
+    gh_pool_range(x->pool, units, fn, job);
 }
 
 size_t gh_grad_count(const gh_tensor *t)

@@ -62,8 +62,7 @@ const gh_grad *gh_grad_find(const gh_node *n);
 /* The view of a node that infer functions and readers of geometry take. */
 gh_io gh_grad_io(const gh_grad_exec *x);
 /* Runs fn(job, begin, end) over `units`, spread over the pool. */
-typedef void (*gh_grad_range)(const void *job, int begin, int end);
-void gh_grad_for(const gh_grad_exec *x, int units, gh_grad_range fn, const void *job);
+void gh_grad_for(const gh_grad_exec *x, int units, gh_range_fn fn, const void *job);
 /* Elements of a tensor whose shape is known. */
 size_t gh_grad_count(const gh_tensor *t);
 /* Elements of a unit of loops over elements. */

@@ -106,20 +106,7 @@ gh_status gh_window(const gh_io *io, gh_conv_shape *s, int pads_end[2], const in
     return GH_OK;
 }
 
-typedef struct range {
-    gh_range_fn fn;
-    const void *job;
-} range;
-
-static void run_range(void *arg, int begin, int end, int thread)
-{
-    const range *r = arg;
-    (void)thread;
-    r->fn(r->job, begin, end);
-}
-
 void gh_exec_range(const gh_exec *x, int units, gh_range_fn fn, const void *job)
 {
-    range r = {fn, job};
-    gh_pool_for(x->pool, units, run_range, &r);
+    gh_pool_range(x->pool, units, fn, job);
 }
