@@ -47,6 +47,17 @@ void *gh_realloc(void *p, size_t n, size_t size)
     return realloc(p, total ? total : 1);
 }
 
+void *gh_table_grow(void *table, uint32_t count, uint32_t more, uint32_t *cap, size_t size)
+{
+    if (count + more <= *cap)
+        return table;
+    uint32_t want = (count + more) * 2 + 64;
+    void *bigger = gh_realloc(table, want, size);
+    if (bigger)
+        *cap = want;
+    return bigger;
+}
+
 void *gh_alloc_aligned(size_t size)
 {
     if (!permit(size))

@@ -16,6 +16,9 @@ void *gh_alloc(size_t size);
 void *gh_calloc(size_t n, size_t size);
 /* Grows or shrinks to n * size bytes; on failure NULL, and `p` stays valid. */
 void *gh_realloc(void *p, size_t n, size_t size);
+/* Room for `more` items of `size` bytes behind the first `count` of a table with room for *cap: the table,
+ * moved and *cap raised where it had to grow; on failure NULL, and `table` stays valid. */
+void *gh_table_grow(void *table, uint32_t count, uint32_t more, uint32_t *cap, size_t size);
 /* Bytes aligned to GH_ALIGN; freed with gh_free. */
 void *gh_alloc_aligned(size_t size);
 void gh_free(void *p);

@@ -209,23 +209,12 @@ static void join_additions(builder *b)
     }
 }
 
-/* ---- tables that grow ---- */
-
-static void *grow(void *table, uint32_t count, uint32_t more, uint32_t *cap, size_t size)
-{
-    if (count + more <= *cap)
-        return table;
-    uint32_t want = (count + more) * 2 + 64;
-    void *bigger = gh_realloc(table, want, size);
-    if (bigger)
-        *cap = want;
-    return bigger;
-}
+/* ---- tables of the plan ---- */
 
 static gh_status add_operand(builder *b, gh_tensor t, uint32_t buffer)
 {
     gh_plan *p = b->plan;
-    gh_operand *bigger = grow(p->operands, p->noperands, 1, &p->cap_operands, sizeof *bigger);
+    gh_operand *bigger = gh_table_grow(p->operands, p->noperands, 1, &p->cap_operands, sizeof *bigger);
     if (!bigger)
         return no_memory(b);
     p->operands = bigger;
@@ -238,7 +227,7 @@ static gh_status add_operand(builder *b, gh_tensor t, uint32_t buffer)
 static gh_status add_buffer(builder *b, uint32_t *out, size_t bytes)
 {
     gh_plan *p = b->plan;
-    gh_buffer *bigger = grow(p->buffers, p->nbuffers, 1, &p->cap_buffers, sizeof *bigger);
+    gh_buffer *bigger = gh_table_grow(p->buffers, p->nbuffers, 1, &p->cap_buffers, sizeof *bigger);
     if (!bigger)
         return no_memory(b);
     p->buffers = bigger;
@@ -250,7 +239,7 @@ static gh_status add_buffer(builder *b, uint32_t *out, size_t bytes)
 static gh_status add_step(builder *b, gh_step step)
 {
     gh_plan *p = b->plan;
-    gh_step *bigger = grow(p->steps, p->nsteps, 1, &p->cap_steps, sizeof *bigger);
+    gh_step *bigger = gh_table_grow(p->steps, p->nsteps, 1, &p->cap_steps, sizeof *bigger);
     if (!bigger)
         return no_memory(b);
     p->steps = bigger;

@@ -51,24 +51,13 @@ static bool is_computed(const planner *p, uint32_t v)
     return v != GH_NONE && !p->t->values[v].data;
 }
 
-/* ---- tables that grow ---- */
-
-static void *grow(void *table, uint32_t count, uint32_t more, uint32_t *cap, size_t size)
-{
-    if (count + more <= *cap)
-        return table;
-    uint32_t want = (count + more) * 2 + 64;
-    void *bigger = gh_realloc(table, want, size);
-    if (bigger)
-        *cap = want;
-    return bigger;
-}
+/* ---- tables of the tape ---- */
 
 static gh_status new_buffer(planner *p, uint32_t *out, size_t bytes)
 {
     gh_tape *t = p->t;
     uint32_t cap = t->cap_buffers;
-    gh_buffer *bigger = grow(t->buffers, t->nbuffers, 1, &t->cap_buffers, sizeof *bigger);
+    gh_buffer *bigger = gh_table_grow(t->buffers, t->nbuffers, 1, &t->cap_buffers, sizeof *bigger);
     if (!bigger)
         return no_memory(p);
     t->buffers = bigger;
@@ -87,7 +76,7 @@ static gh_status new_buffer(planner *p, uint32_t *out, size_t bytes)
 static gh_status start_action(planner *p, gh_tape_kind kind, uint32_t node, bool again)
 {
     gh_tape *t = p->t;
-    gh_tape_action *bigger = grow(t->actions, t->nactions, 1, &t->cap_actions, sizeof *bigger);
+    gh_tape_action *bigger = gh_table_grow(t->actions, t->nactions, 1, &t->cap_actions, sizeof *bigger);
     if (!bigger)
         return no_memory(p);
     t->actions = bigger;
@@ -104,7 +93,7 @@ static void end_action(planner *p)
 static gh_status add_slot(planner *p, gh_tensor tensor, uint32_t buffer)
 {
     gh_tape *t = p->t;
-    gh_tape_slot *bigger = grow(t->slots, t->nslots, 1, &t->cap_slots, sizeof *bigger);
+    gh_tape_slot *bigger = gh_table_grow(t->slots, t->nslots, 1, &t->cap_slots, sizeof *bigger);
     if (!bigger)
         return no_memory(p);
     t->slots = bigger;
