@@ -152,7 +152,6 @@ gh_status gh_fine_draw(void *arg, const gh_graph *g, gh_buf *html, gh_err *e)
 {
     gh_fine *f = arg;
     gh_sheet sheet = {0};
-    gh_buf jpeg = {0};
     (void)g;
     uint8_t *pixels = gh_alloc((size_t)CELL * CELL * 3);
     gh_status status = pixels ? gh_sheet_new(&sheet, COLUMNS, ROWS, CELL, CELL, e)
@@ -161,15 +160,9 @@ gh_status gh_fine_draw(void *arg, const gh_graph *g, gh_buf *html, gh_err *e)
     for (size_t i = 0; !status && i < n; i++)
         status = put_cell(&sheet, f, (int)i, i * f->njudged / n, pixels, e);
     if (!status)
-        status = gh_sheet_jpeg(&jpeg, &sheet, e);
-    if (!status) {
-        gh_buf_str(html, "<img alt=\"Validation pictures with the network's answers\" "
-                         "src=\"data:image/jpeg;base64,");
-        gh_buf_base64(html, jpeg.data, jpeg.len);
-        gh_buf_str(html,
-                   "\"/>\n<p class=\"note\">What the network calls them; \"not\" where it is wrong.</p>\n");
-    }
-    gh_buf_free(&jpeg);
+        status = gh_sheet_html(html, &sheet, "Validation pictures with the network's answers", e);
+    if (!status)
+        gh_buf_str(html, "\n<p class=\"note\">What the network calls them; \"not\" where it is wrong.</p>\n");
     gh_sheet_free(&sheet);
     gh_free(pixels);
     return status;

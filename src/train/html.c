@@ -170,3 +170,14 @@ void gh_text_seconds(gh_buf *out, double seconds)
     else
         gh_buf_printf(out, "%.0f min %02d s", floor(seconds / 60), (int)fmod(seconds, 60));
 }
+
+void gh_html_begin(gh_buf *b)
+{
+    gh_buf_str(b,
+               "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n"
+               "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n"
+               "<meta name=\"color-scheme\" content=\"light dark\"/>\n"
+               "<meta name=\"referrer\" content=\"no-referrer\"/>\n"
+               "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src &#39;none&#39;; style-src "
+               "&#39;unsafe-inline&#39;; img-src data:\"/>\n");
+}

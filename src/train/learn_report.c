@@ -25,13 +25,7 @@ static const char *title_of(const gh_learn_run *r)
 
 static void put_head(gh_buf *b, const gh_learn_run *r)
 {
-    gh_buf_str(b,
-               "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n"
-               "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n"
-               "<meta name=\"color-scheme\" content=\"light dark\"/>\n"
-               "<meta name=\"referrer\" content=\"no-referrer\"/>\n"
-               "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src &#39;none&#39;; style-src "
-               "&#39;unsafe-inline&#39;; img-src data:\"/>\n");
+    gh_html_begin(b);
     if (!r->done)
         gh_buf_printf(b, "<meta http-equiv=\"refresh\" content=\"%d\"/>\n", RELOAD_SECONDS);
     gh_buf_str(b, "<title>");

@@ -28,16 +28,10 @@ static const char *or_unknown(const char *s)
 
 /* ---- head of the page ---- */
 
-/* The policy forbids every script and every request, whatever a label may say. */
 static void put_head(gh_buf *b, const gh_report *r)
 {
-    gh_buf_str(b,
-               "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n"
-               "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n"
-               "<meta name=\"color-scheme\" content=\"light dark\"/>\n"
-               "<meta name=\"referrer\" content=\"no-referrer\"/>\n"
-               "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src &#39;none&#39;; style-src "
-               "&#39;unsafe-inline&#39;; img-src data:\"/>\n<title>");
+    gh_html_begin(b);
+    gh_buf_str(b, "<title>");
     gh_html_cut(b, or_unknown(r->name), LABEL_CUT);
     gh_buf_str(b, ": training report</title>\n<style>\n");
     gh_buf_str(b, gh_report_style);

@@ -108,7 +108,16 @@ gh_status gh_sheet_write(const gh_sheet *s, const char *path, gh_err *e)
     return status;
 }
 
-gh_status gh_sheet_jpeg(gh_buf *out, const gh_sheet *s, gh_err *e)
+gh_status gh_sheet_html(gh_buf *html, const gh_sheet *s, const char *alt, gh_err *e)
 {
-    return gh_jpeg_encode_rgb(out, s->image->pixels, s->image->width, s->image->height, QUALITY, e);
+    gh_buf jpeg = {0};
+    gh_status status =
+        gh_jpeg_encode_rgb(&jpeg, s->image->pixels, s->image->width, s->image->height, QUALITY, e);
+    if (status == GH_OK) {
+        gh_buf_printf(html, "<img alt=\"%s\" src=\"data:image/jpeg;base64,", alt);
+        gh_buf_base64(html, jpeg.data, jpeg.len);
+        gh_buf_str(html, "\"/>");
+    }
+    gh_buf_free(&jpeg);
+    return status;
 }

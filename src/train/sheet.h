@@ -24,8 +24,10 @@ void gh_sheet_put(gh_sheet *s, int column, int row, const uint8_t *pixels, const
 void gh_sheet_put_mask(gh_sheet *s, int column, int row, const uint8_t *mask, bool background);
 void gh_sheet_box(gh_sheet *s, int column, int row, const gh_ap_rect *box, unsigned class, const char *name);
 void gh_sheet_title(gh_sheet *s, int column, int row, const char *text);
-/* Written as PNG, all or nothing; appended as JPEG. */
+/* Written as PNG, all or nothing. */
 GH_MUST_CHECK gh_status gh_sheet_write(const gh_sheet *s, const char *path, gh_err *e);
-GH_MUST_CHECK gh_status gh_sheet_jpeg(gh_buf *out, const gh_sheet *s, gh_err *e);
+/* Appended to a page as an image of its own; `alt`, of harmless letters, stands for it where it is not shown.
+ */
+GH_MUST_CHECK gh_status gh_sheet_html(gh_buf *html, const gh_sheet *s, const char *alt, gh_err *e);
 
 #endif

@@ -165,22 +165,18 @@ static gh_status draw(void *arg, const gh_graph *g, gh_buf *html, gh_err *e)
 {
     gh_localize_run *r = arg;
     gh_sheet sheet = {0};
-    gh_buf jpeg = {0};
     size_t n = r->data->judge->npictures, cells = SHEET_ROWS * SHEET_COLUMNS;
     if (!r->ev)
         GH_TRY(gh_localize_judge(r, g));
     gh_status status = gh_sheet_new(&sheet, SHEET_COLUMNS, SHEET_ROWS, SHEET_SIDE, SHEET_SIDE, e);
     for (size_t i = 0; status == GH_OK && i < cells && i < n; i++)
         status = draw_cell(&sheet, (int)i, r, n > cells ? i * n / cells : i, e);
-    if (status == GH_OK)
-        status = gh_sheet_jpeg(&jpeg, &sheet, e);
     if (status == GH_OK) {
-        gh_buf_str(html, "<p>Pictures that are judged by: labelled boxes without a name, found ones with "
-                         "theirs.</p><img alt=\"boxes\" src=\"data:image/jpeg;base64,");
-        gh_buf_base64(html, jpeg.data, jpeg.len);
-        gh_buf_str(html, "\">");
+        gh_buf_str(
+            html,
+            "<p>Pictures that are judged by: labelled boxes without a name, found ones with theirs.</p>");
+        status = gh_sheet_html(html, &sheet, "boxes", e);
     }
-    gh_buf_free(&jpeg);
     gh_sheet_free(&sheet);
     return status;
 }

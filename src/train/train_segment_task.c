@@ -202,7 +202,6 @@ static gh_status draw(void *arg, const gh_graph *g, gh_buf *html, gh_err *e)
 {
     gh_segment_run *r = arg;
     gh_sheet sheet = {0};
-    gh_buf jpeg = {0};
     const gh_maskset *judge = r->data->judge;
     gh_size size = {240, 240 * r->o->size.height / r->o->size.width};
     int rows = judge->npictures < SHEET_ROWS ? (int)judge->npictures : SHEET_ROWS;
@@ -212,16 +211,12 @@ static gh_status draw(void *arg, const gh_graph *g, gh_buf *html, gh_err *e)
     for (int i = 0; status == GH_OK && i < rows; i++)
         status =
             draw_row(&sheet, i, r, &judge->pictures[(size_t)i * judge->npictures / (size_t)rows], size, e);
-    if (status == GH_OK)
-        status = gh_sheet_jpeg(&jpeg, &sheet, e);
     if (status == GH_OK) {
         gh_buf_str(
-            html, "<p>Pictures that are judged by: the picture, its mask, the answer over it, the answer.</p>"
-                  "<img alt=\"masks\" src=\"data:image/jpeg;base64,");
-        gh_buf_base64(html, jpeg.data, jpeg.len);
-        gh_buf_str(html, "\">");
+            html,
+            "<p>Pictures that are judged by: the picture, its mask, the answer over it, the answer.</p>");
+        status = gh_sheet_html(html, &sheet, "masks", e);
     }
-    gh_buf_free(&jpeg);
     gh_sheet_free(&sheet);
     return status;
 }
