@@ -41,6 +41,18 @@ static size_t most(size_t a, size_t b)
     return a > b ? a : b;
 }
 
+gh_conv_shape gh_conv_reversed(const gh_conv_shape *s)
+{
+    gh_conv_shape r = *s;
+    r.ic = s->oc;
+    r.ih = s->oh;
+    r.iw = s->ow;
+    r.oc = s->ic;
+    r.oh = s->ih;
+    r.ow = s->iw;
+    return r;
+}
+
 size_t gh_convolve_scratch(const gh_conv_shape *s, const gh_kernels *k, int threads)
 {
     if (gh_depthwise_accepts(s))

@@ -14,6 +14,9 @@ typedef struct gh_convolve {
     float *scratch; /* gh_convolve_scratch floats */
 } gh_convolve;
 
+/* The convolution that a transposed one undoes, and the other way round: input and output exchanged. */
+gh_conv_shape gh_conv_reversed(const gh_conv_shape *s);
+
 /* Floats of scratch that any of the three needs. */
 size_t gh_convolve_scratch(const gh_conv_shape *s, const gh_kernels *k, int threads);
 /* y = conv(x) + bias; bias may be NULL. */

@@ -68,13 +68,7 @@ static bool plan_forward(product *p, const gh_conv_shape *s, const gh_kernels *k
 
 static bool plan_input(product *p, const gh_conv_shape *s, const gh_kernels *k)
 {
-    gh_conv_shape r = *s;
-    r.ic = s->oc;
-    r.ih = s->oh;
-    r.iw = s->ow;
-    r.oc = s->ic;
-    r.oh = s->ih;
-    r.ow = s->iw;
+    gh_conv_shape r = gh_conv_reversed(s);
     *p = (product){.s = r};
     if (!fits(&r) || s->oc < FEWEST)
         return false;

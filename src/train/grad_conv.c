@@ -2,19 +2,6 @@
 #include "train/convolve.h"
 #include "train/grad.h"
 
-/* The convolution that a transposed one undoes: its input is the transposed one's output. */
-static gh_conv_shape reversed(const gh_conv_shape *t)
-{
-    gh_conv_shape s = *t;
-    s.ic = t->oc;
-    s.ih = t->oh;
-    s.iw = t->ow;
-    s.oc = t->ic;
-    s.oh = t->ih;
-    s.ow = t->iw;
-    return s;
-}
-
 static bool is_transposed(const gh_node *n)
 {
     return n->type[4] == 'T';
@@ -26,7 +13,7 @@ static gh_status shape_of(const gh_io *io, gh_conv_shape *s)
     if (!is_transposed(io->node))
         return gh_conv_shape_of(io, s);
     GH_TRY(gh_conv_transpose_shape_of(io, &t));
-    *s = reversed(&t);
+    *s = gh_conv_reversed(&t);
     return GH_OK;
 }
 
