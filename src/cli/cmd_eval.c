@@ -8,8 +8,8 @@
 #include "cli/eval_masks.h"
 #include "tasks/jsontext.h"
 #include "tasks/preproc.h"
-#include "train/evaluate.h"
-#include "train/metrics.h"
+#include "train/evaluate/evaluate.h"
+#include "train/metrics/metrics.h"
 
 #include <stdio.h>
 #include <string.h>

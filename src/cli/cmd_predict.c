@@ -11,7 +11,7 @@
 #include "cli/todo.h"
 #include "image/mask.h"
 #include "tasks/preproc.h"
-#include "train/walk.h"
+#include "train/data/walk.h"
 
 #include <limits.h>
 #include <signal.h>

@@ -4,7 +4,7 @@
 
 #include "cli/cli.h"
 
-#include "train/validate.h"
+#include "train/classify/validate.h"
 
 #include <stdbool.h>
 

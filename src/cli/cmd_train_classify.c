@@ -1,8 +1,8 @@
 /* gharial train classify: a new head on a frozen body, from labelled pictures to a model folder. */
 #include "base/mem.h"
 #include "cli/cmd_train.h"
-#include "train/cache.h"
-#include "train/fit.h"
+#include "train/classify/fit.h"
+#include "train/features/cache.h"
 
 #include <math.h>
 #include <stdio.h>

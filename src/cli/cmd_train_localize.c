@@ -3,7 +3,7 @@
 #include "cli/train_flags.h"
 
 #include "base/mem.h"
-#include "train/train_localize.h"
+#include "train/localize/localize.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -3,7 +3,7 @@
 #include "cli/train_flags.h"
 
 #include "base/mem.h"
-#include "train/train_segment.h"
+#include "train/segment/segment.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -3,7 +3,7 @@
 #define GH_CLI_EVAL_BOXES_H
 
 #include "tasks/registry.h"
-#include "train/evaluate_boxes.h"
+#include "train/evaluate/boxes.h"
 
 typedef struct gh_eval_boxes {
     const char *data; /* as the user named it */

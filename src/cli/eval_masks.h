@@ -2,7 +2,7 @@
 #ifndef GH_CLI_EVAL_MASKS_H
 #define GH_CLI_EVAL_MASKS_H
 
-#include "train/evaluate_masks.h"
+#include "train/evaluate/masks.h"
 
 typedef struct gh_eval_masks {
     const char *data; /* as the user named it */

@@ -3,7 +3,7 @@
 #define GH_CLI_TRAIN_FLAGS_H
 
 #include "cli/options.h"
-#include "train/learn.h"
+#include "train/learn/learn.h"
 
 typedef struct gh_train_flags {
     const char *lr, *optimiser, *schedule;

@@ -4,7 +4,7 @@
  * on all folds but FOLD; prints "milliseconds-of-fit cpu-milliseconds right count". */
 #include "base/cpu.h"
 #include "base/mem.h"
-#include "train/head.h"
+#include "train/heads/head.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -9,7 +9,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "engine/op.h"
-#include "train/tape.h"
+#include "train/tape/tape.h"
 
 #include <math.h>
 #include <stdio.h>

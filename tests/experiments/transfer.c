@@ -8,7 +8,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "engine/onnx.h"
-#include "train/validate.h"
+#include "train/classify/validate.h"
 
 #include <math.h>
 #include <stdio.h>

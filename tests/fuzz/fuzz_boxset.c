@@ -1,6 +1,6 @@
 /* Labelled boxes: any bytes as Pascal VOC's XML, as YOLO's text, and as the files that name YOLO's classes.
  */
-#include "train/boxset_parts.h"
+#include "train/data/boxset_parts.h"
 
 #include <string.h>
 

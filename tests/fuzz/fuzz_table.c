@@ -1,6 +1,6 @@
 /* Tables of labelled pictures: any bytes as a .csv and as a .tsv. */
 #include "base/file.h"
-#include "train/dataset.h"
+#include "train/data/dataset.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -4,7 +4,7 @@
 #define GH_TEST_REPORT_CASE_H
 
 #include "base/buf.h"
-#include "train/report.h"
+#include "train/report/report.h"
 
 #include <jansson.h>
 #include <stdbool.h>

@@ -2,7 +2,7 @@
 #ifndef GH_TEST_ROWS_H
 #define GH_TEST_ROWS_H
 
-#include "train/head.h"
+#include "train/heads/head.h"
 
 typedef struct blobs {
     gh_rows rows;

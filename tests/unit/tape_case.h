@@ -2,7 +2,7 @@
 #ifndef GH_TEST_TAPE_CASE_H
 #define GH_TEST_TAPE_CASE_H
 
-#include "train/tape.h"
+#include "train/tape/tape.h"
 #include "unit/nets.h"
 
 /* The graph under construction, and where its constants' random numbers come from. */

@@ -2,7 +2,7 @@
 #include "unit/suites.h"
 
 #include "base/mem.h"
-#include "train/ap.h"
+#include "train/metrics/ap.h"
 
 enum { MOST = 200 };
 

@@ -2,7 +2,7 @@
 #include "unit/suites.h"
 
 #include "base/mem.h"
-#include "train/augment.h"
+#include "train/augment/augment.h"
 
 #include <math.h>
 #include <stdlib.h>

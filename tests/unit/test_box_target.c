@@ -2,7 +2,7 @@
 #include "unit/suites.h"
 
 #include "base/mem.h"
-#include "train/box_target.h"
+#include "train/localize/box_target.h"
 
 #include <math.h>
 #include <string.h>

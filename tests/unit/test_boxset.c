@@ -2,7 +2,7 @@
 #include "unit/suites.h"
 
 #include "base/mem.h"
-#include "train/boxset.h"
+#include "train/data/boxset.h"
 #include "unit/tiny.h"
 
 #include <stdio.h>

@@ -2,7 +2,7 @@
 #include "unit/suites.h"
 
 #include "base/mem.h"
-#include "train/boxset_parts.h"
+#include "train/data/boxset_parts.h"
 #include "unit/tiny.h"
 
 #include <stdlib.h>

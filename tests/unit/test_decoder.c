@@ -3,8 +3,8 @@
 
 #include "base/mem.h"
 #include "engine/net.h"
-#include "train/decoder.h"
-#include "train/scratch.h"
+#include "train/nets/scratch.h"
+#include "train/segment/decoder.h"
 
 #include <math.h>
 #include <string.h>

@@ -8,9 +8,9 @@
 #include "image/image.h"
 #include "tasks/registry.h"
 #include "tasks/run.h"
-#include "train/fine_parts.h"
-#include "train/fit.h"
-#include "train/nets_small.h"
+#include "train/classify/fine_parts.h"
+#include "train/classify/fit.h"
+#include "train/nets/small.h"
 #include "unit/nets.h"
 #include "unit/tiny.h"
 

@@ -4,7 +4,7 @@
 
 #include "base/mem.h"
 #include "base/rng.h"
-#include "train/head.h"
+#include "train/heads/head.h"
 #include "unit/rows.h"
 
 #include <jansson.h>

@@ -2,7 +2,7 @@
 #include "unit/suites.h"
 
 #include "base/mem.h"
-#include "train/head.h"
+#include "train/heads/head.h"
 #include "unit/rows.h"
 
 #include <math.h>

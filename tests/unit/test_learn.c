@@ -5,9 +5,9 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "engine/net.h"
-#include "train/learn.h"
-#include "train/learn_parts.h"
-#include "train/loss.h"
+#include "train/learn/learn.h"
+#include "train/learn/loss.h"
+#include "train/learn/parts.h"
 #include "unit/nets.h"
 #include "unit/tiny.h"
 

@@ -3,7 +3,7 @@
 #include "unit/suites.h"
 
 #include "base/mem.h"
-#include "train/loss.h"
+#include "train/learn/loss.h"
 
 #include <math.h>
 #include <string.h>

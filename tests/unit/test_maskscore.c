@@ -3,7 +3,7 @@
 
 #include "base/mem.h"
 #include "base/rng.h"
-#include "train/maskscore.h"
+#include "train/metrics/maskscore.h"
 
 #include <check.h>
 #include <math.h>

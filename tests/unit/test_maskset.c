@@ -3,7 +3,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
-#include "train/maskset.h"
+#include "train/data/maskset.h"
 #include "unit/picture.h"
 #include "unit/tiny.h"
 

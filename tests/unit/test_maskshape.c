@@ -4,7 +4,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "image/mask.h"
-#include "train/maskset.h"
+#include "train/data/maskset.h"
 #include "unit/tiny.h"
 
 #include <stdio.h>

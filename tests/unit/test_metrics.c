@@ -3,7 +3,7 @@
 
 #include "base/mem.h"
 #include "base/rng.h"
-#include "train/metrics.h"
+#include "train/metrics/metrics.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
 #include "unit/suites.h"
 
 #include "base/mem.h"
-#include "train/optim.h"
+#include "train/learn/optim.h"
 
 #include <math.h>
 #include <string.h>

@@ -5,7 +5,7 @@
 #include "base/mem.h"
 #include "cli/cli.h"
 #include "tasks/pipeline.h"
-#include "train/evaluate_boxes.h"
+#include "train/evaluate/boxes.h"
 #include "unit/capture.h"
 #include "unit/red.h"
 #include "unit/tiny.h"

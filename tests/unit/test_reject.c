@@ -2,7 +2,7 @@
 #include "unit/suites.h"
 
 #include "base/mem.h"
-#include "train/reject.h"
+#include "train/heads/reject.h"
 #include "unit/rows.h"
 
 #include <math.h>

@@ -4,7 +4,7 @@
 
 #include "http/base64.h"
 #include "image/image.h"
-#include "train/html.h"
+#include "train/report/html.h"
 #include "unit/tiny.h"
 
 #include <math.h>

@@ -4,11 +4,11 @@
 
 #include "base/mem.h"
 #include "base/rng.h"
-#include "train/blas.h"
-#include "train/lbfgs.h"
-#include "train/mlp.h"
-#include "train/softmax_loss.h"
-#include "train/tree.h"
+#include "train/heads/lbfgs.h"
+#include "train/heads/mlp.h"
+#include "train/heads/softmax_loss.h"
+#include "train/heads/tree.h"
+#include "train/products/blas.h"
 #include "unit/rows.h"
 
 #include <math.h>

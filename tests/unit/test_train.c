@@ -8,8 +8,8 @@
 #include "engine/onnx.h"
 #include "tasks/model_parts.h"
 #include "tasks/run.h"
-#include "train/cache.h"
-#include "train/fit_parts.h"
+#include "train/classify/fit_parts.h"
+#include "train/features/cache.h"
 #include "unit/tiny.h"
 
 #include <fcntl.h>

@@ -8,8 +8,8 @@
 #include "image/image.h"
 #include "tasks/registry.h"
 #include "tasks/run.h"
-#include "train/layers.h"
-#include "train/train_localize.h"
+#include "train/localize/localize.h"
+#include "train/nets/layers.h"
 #include "unit/tiny.h"
 
 #include <stdio.h>

@@ -5,8 +5,8 @@
 #include "base/mem.h"
 #include "image/image.h"
 #include "tasks/registry.h"
-#include "train/maskdata.h"
-#include "train/train_segment.h"
+#include "train/data/maskdata.h"
+#include "train/segment/segment.h"
 #include "unit/tiny.h"
 
 #include <stdio.h>

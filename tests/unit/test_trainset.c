@@ -2,7 +2,7 @@
 #include "unit/suites.h"
 
 #include "base/mem.h"
-#include "train/trainset.h"
+#include "train/data/trainset.h"
 #include "unit/tiny.h"
 
 #include <stdio.h>
