@@ -32,10 +32,9 @@ volatile const bool *gh_train_stop(void)
 
 gh_status gh_balance_of(gh_balance *out, const char *text, gh_err *e)
 {
-    static const char *const names[] = {"none", "sqrt", "weights"};
-    for (size_t i = 0; i < GH_COUNT(names); i++)
-        if (strcmp(text, names[i]) == 0) {
-            *out = (gh_balance)i;
+    for (gh_balance b = GH_BALANCE_NONE; b < GH_BALANCES; b++)
+        if (strcmp(text, gh_balance_name(b)) == 0) {
+            *out = b;
             return GH_OK;
         }
     return gh_fail(e, GH_ARG, "--balance is '%.40s'; none, sqrt and weights are known", text);

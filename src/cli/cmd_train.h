@@ -4,7 +4,7 @@
 
 #include "cli/cli.h"
 
-#include "train/classify/validate.h"
+#include "train/data/balance.h"
 
 #include <stdbool.h>
 

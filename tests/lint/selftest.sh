@@ -10,13 +10,14 @@ failures=0
 clean_tree() {
   rm -rf "${tree:?}"/* "$tree/.build"
   mkdir -p "$tree"/src/base "$tree"/src/kernels/ref "$tree"/src/tasks "$tree"/src/http "$tree"/src/cli "$tree"/src/image \
-    "$tree"/include "$tree"/tests/unit "$tree"/models "$tree"/docker
+    "$tree"/src/train/learn "$tree"/include "$tree"/tests/unit "$tree"/models "$tree"/docker
   cd "$tree"
   echo '#include "gharial.h"' >src/base/a.h
   printf '#include "base/a.h"\n#include "kernels/ref/b.h"\n' >src/kernels/ref/b.c
   printf '#include "tasks/t.h"\n#include "engine/net.h"\n' >src/tasks/t.c
   echo '#include <microhttpd.h>' >src/http/server.c
-  printf '#include "http/app.h"\n#include "train/fit.h"\n' >src/cli/main.c
+  printf '#include "http/app.h"\n#include "train/classify/fit.h"\n' >src/cli/main.c
+  printf '#include "train/learn/learn.h"\n#include "train/tape/tape.h"\n#include "base/a.h"\n' >src/train/learn/a.c
   printf '#include "http/app.h"\n#include "unit/suites.h"\n' >tests/unit/t.c
   echo '#include <stddef.h>' >include/gharial.h
   printf 'all:\n\techo done\n' >Makefile
@@ -47,6 +48,13 @@ printf '\n  #  include "cli/cli.h"\n' >src/http/x.c && expect 'src/http/x.c:2: s
 echo '#include "a.h"' >src/base/a.c && expect '"a.h" names no folder'
 echo '#include "../base/a.h"' >src/base/a.c && expect '"../base/a.h" names no folder'
 mkdir src/extra && echo 'int x;' >src/extra/x.c && expect 'src/extra is not in the table'
+echo 'int x;' >src/train/x.c && expect 'files of src/train stand in its rooms'
+mkdir src/train/extra && echo 'int x;' >src/train/extra/x.c && expect 'files of src/train stand in its rooms'
+echo '#include "train/classify/fit.h"' >src/train/learn/x.c && expect 'src/train/learn may not include train/classify/fit.h'
+echo '#include "engine/net.h"' >src/train/learn/x.c && expect 'src/train/learn may not include engine/net.h'
+echo '#include "train/tape/parts.h"' >src/train/learn/x.c && expect 'src/train/tape/parts.h is private to its folder'
+echo '#include "engine/plan_parts.h"' >src/tasks/x.c && expect 'src/engine/plan_parts.h is private to its folder'
+echo '#include "train/learn/learn.h"' >src/tasks/x.c && expect 'src/tasks may not include train/learn/learn.h'
 echo '#include "base/a.h"' >include/gharial.h && expect 'may include nothing of ours'
 
 echo '#include <microhttpd.h>' >src/http/x.c && expect 'only src/http/server.c may include microhttpd.h'

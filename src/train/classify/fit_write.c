@@ -6,12 +6,6 @@
 
 #include <stdio.h>
 
-static const char *balance_name(gh_balance b)
-{
-    static const char *const names[] = {"none", "sqrt", "weights"};
-    return names[b];
-}
-
 static const char *augment_name(unsigned a)
 {
     static const char *const names[] = {"none",   "flip",        "crop",        "flip,crop",
@@ -39,7 +33,7 @@ static gh_status write_folder(gh_train_run *r)
                    .test = r->test,
                    .seed = o->seed,
                    .folds = r->data.folds,
-                   .balance = balance_name(o->balance),
+                   .balance = gh_balance_name(o->balance),
                    .augment = gh_train_tunes(r) ? gh_augment_text(&o->fine.augment, changes)
                                                 : augment_name(o->augment)};
     gh_report report = {.name = x.name,

@@ -2,11 +2,10 @@
 #ifndef GH_TRAIN_CLASSIFY_VALIDATE_H
 #define GH_TRAIN_CLASSIFY_VALIDATE_H
 
+#include "train/data/balance.h"
 #include "train/features/features.h"
 #include "train/heads/head.h"
 #include "train/metrics/metrics.h"
-
-typedef enum gh_balance { GH_BALANCE_NONE, GH_BALANCE_SQRT, GH_BALANCE_WEIGHTS } gh_balance;
 
 /* Everything that fitting needs, borrowed. Folds and parts go by example. */
 typedef struct gh_task_data {

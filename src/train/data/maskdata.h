@@ -4,7 +4,7 @@
 #define GH_TRAIN_DATA_MASKDATA_H
 
 #include "base/pool.h"
-#include "train/classify/validate.h"
+#include "train/data/balance.h"
 #include "train/data/maskset.h"
 
 typedef struct gh_maskdata_options {

@@ -5,7 +5,6 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "train/report/html.h"
-#include "train/report/parts.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -31,7 +30,7 @@ static void put_head(gh_buf *b, const gh_learn_run *r)
     gh_buf_str(b, "<title>");
     gh_html_cut(b, title_of(r), 60);
     gh_buf_str(b, ": training</title>\n<style>\n");
-    gh_buf_str(b, gh_report_style);
+    gh_buf_str(b, gh_html_style);
     gh_buf_str(b,
                ".sheet img{max-width:100%;height:auto;border-radius:6px}\n</style>\n</head>\n<body>\n<main>\n"
                "<header>\n<p class=\"eyebrow\">gharial training run</p>\n<h1>");

@@ -6,6 +6,8 @@
 
 #include <stdint.h>
 
+/* The style of all pages. */
+extern const char gh_html_style[];
 /* A page up to its title. The policy forbids every script and every request, whatever a label may say. */
 void gh_html_begin(gh_buf *out);
 /* Appends `s`, escaped for text and for quoted attributes of HTML and SVG. It need not be UTF-8: bytes that

@@ -34,7 +34,7 @@ static void put_head(gh_buf *b, const gh_report *r)
     gh_buf_str(b, "<title>");
     gh_html_cut(b, or_unknown(r->name), LABEL_CUT);
     gh_buf_str(b, ": training report</title>\n<style>\n");
-    gh_buf_str(b, gh_report_style);
+    gh_buf_str(b, gh_html_style);
     gh_buf_str(b, "</style>\n</head>\n<body>\n<main>\n");
 }
 

@@ -71,7 +71,6 @@ GH_MUST_CHECK gh_status gh_report_json(const gh_facts *f, const char *path, gh_e
 GH_MUST_CHECK gh_status gh_report_html(gh_buf *out, const gh_facts *f, gh_err *e);
 
 /* Parts of the page. Failures stick to `out`. */
-extern const char gh_report_style[];
 void gh_report_matrix(gh_buf *out, const gh_facts *f);
 void gh_report_table(gh_buf *out, const gh_facts *f);
 void gh_report_candidates(gh_buf *out, const gh_facts *f);

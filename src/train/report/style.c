@@ -1,8 +1,8 @@
-/* The style of report.html: light and dark, wide and narrow, on paper too. */
-#include "train/report/parts.h"
+/* The style of reports: light and dark, wide and narrow, on paper too. */
+#include "train/report/html.h"
 
 /* Blue is right and orange is wrong, also for those who do not tell red from green. */
-const char gh_report_style[] =
+const char gh_html_style[] =
     ":root{--page:#f4f6f5;--card:#fff;--ink:#17211d;--soft:#59675f;--line:#dde3e0;--accent:#19689c;"
     "--accent-soft:#d5e6f1;--warm:#c9520d;--warm-soft:#fbe9dd;--on:#fff}\n"
     "@media(prefers-color-scheme:dark){:root{--page:#0f1514;--card:#182120;--ink:#e6ecea;--soft:#9aa9a4;"

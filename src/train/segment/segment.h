@@ -4,7 +4,7 @@
 #define GH_TRAIN_SEGMENT_SEGMENT_H
 
 #include "train/augment/augment.h"
-#include "train/classify/validate.h"
+#include "train/data/balance.h"
 #include "train/learn/learn.h"
 #include "train/segment/decoder.h"
 
