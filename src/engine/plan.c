@@ -1,222 +1,21 @@
-/* From a graph to a plan: shapes, what is known before a run, fused additions, layouts, steps. */
-#include "engine/plan.h"
-
+/* From a graph to a plan: the whole, and its steps, with the layout that each wants. Shapes are
+ * plan_shapes.c, additions joined to convolutions plan_join.c, memory plan_memory.c. */
 #include "base/mem.h"
-#include "engine/passes/passes.h"
+#include "engine/plan_parts.h"
 
-#include <string.h>
-
-/* What a plan computes for itself: shapes, and constants where folding is off. */
-#define KNOWN_ELEMENTS 0x1p22
-#define KNOWN_WORK     0x1p27
-
-/* Where a value stands: its buffer in each layout, GH_NONE where it is not. */
-typedef struct place {
-    uint32_t plain, blocked;
-} place;
-
-typedef struct builder {
-    gh_plan *plan;
-    gh_net *net;
-    gh_graph *g;
-    gh_tensor *values; /* type, shape and, where known, elements */
-    place *places;
-    uint32_t *uses;
-    uint32_t *joined;    /* of an addition: the convolution that computes it; of that convolution: itself */
-    gh_tensor *in, *out; /* operands of the node at hand */
-    bool *blocked;
-    gh_budget budget;
-    gh_err *e;
-} builder;
-
-static gh_status no_memory(const builder *b)
+gh_status gh_plan_no_memory(const gh_plan_builder *b)
 {
     return gh_fail(b->e, GH_NOMEM, "no memory for a plan");
 }
 
-/* Only where sizes decide whether a node reads the picture at all. */
-static gh_status gone(const builder *b, uint32_t v)
-{
-    return gh_fail(b->e, GH_UNSUPPORTED,
-                   "value \"%s\" was packed for other sizes of the input, and is needed unpacked for these",
-                   b->g->values[v].name);
-}
-
-/* ---- shapes ---- */
-
-static void load_operands(builder *b, const gh_node *n)
-{
-    for (uint32_t i = 0; i < n->ninputs; i++)
-        b->in[i] = n->inputs[i] == GH_NONE ? (gh_tensor){.shape.rank = -1} : b->values[n->inputs[i]];
-    for (uint32_t i = 0; i < n->noutputs; i++)
-        b->out[i] = n->outputs[i] == GH_NONE ? (gh_tensor){.shape.rank = -1} : b->values[n->outputs[i]];
-}
-
-static gh_io io_of(builder *b, const gh_node *n)
-{
-    return (gh_io){.node = n,
-                   .opset = gh_graph_opset(b->g, n->domain),
-                   .in = b->in,
-                   .nin = n->ninputs,
-                   .out = b->out,
-                   .nout = n->noutputs,
-                   .e = b->e};
-}
-
-static bool is_known(builder *b, const gh_io *io)
-{
-    const gh_node *n = io->node;
-    for (uint32_t i = 0; i < n->ninputs; i++)
-        if (b->in[i].type != GH_UNKNOWN && !b->in[i].data && !(n->op->flags & GH_OP_SHAPE))
-            return false;
-    return gh_budget_take(&b->budget, io);
-}
-
-/* Computes a node whose inputs are known now, into the plan's arena. */
-static gh_status compute_known(builder *b, const gh_node *n)
-{
-    for (uint32_t i = 0; i < n->ninputs; i++)
-        if (n->inputs[i] != GH_NONE && b->g->values[n->inputs[i]].gone)
-            return gone(b, n->inputs[i]);
-    for (uint32_t i = 0; i < n->ninputs; i++)
-        if (b->in[i].data && !gh_tensor_aligned(&b->in[i])) {
-            b->in[i].data = (void *)(uintptr_t)gh_graph_elements(b->g, n->inputs[i]);
-            if (!b->in[i].data)
-                return no_memory(b);
-        }
-    for (uint32_t i = 0; i < n->noutputs; i++) {
-        size_t count = 0;
-        GH_ASSERT(gh_shape_count(&count, &b->out[i].shape));
-        b->out[i].data = gh_arena_array(b->plan->arena, count ? count : 1, gh_dtype_size(b->out[i].type));
-        if (!b->out[i].data)
-            return no_memory(b);
-    }
-    return gh_op_eval(n, b->in, b->out, b->e);
-}
-
-static gh_status check_size(builder *b, const gh_node *n, const gh_tensor *t)
-{
-    size_t count;
-    char text[96];
-    bool fits = gh_dtype_size(t->type) && gh_shape_count(&count, &t->shape) && count <= INT32_MAX;
-    for (int i = 0; i < t->shape.rank; i++) /* beside a side of 0, too */
-        fits = fits && t->shape.dims[i] <= INT32_MAX;
-    if (!fits)
-        return gh_fail(b->e, GH_LIMIT, "node \"%s\" (%s) gives %s of type %s, more than gharial accepts",
-                       n->name, n->type, gh_shape_text(&t->shape, text, sizeof text), gh_dtype_name(t->type));
-    return GH_OK;
-}
-
-/* True for a value whose shape only a run tells. */
-static bool is_counted(const builder *b, uint32_t v)
-{
-    uint32_t from = v == GH_NONE ? GH_NONE : b->g->values[v].producer;
-    return from != GH_NONE && (b->g->nodes[from].op->flags & GH_OP_COUNTED) && !b->values[v].data;
-}
-
-static gh_status refuse_counted(builder *b, const gh_node *n)
-{
-    for (uint32_t i = 0; i < n->ninputs; i++)
-        if (is_counted(b, n->inputs[i])) {
-            const gh_node *from = &b->g->nodes[b->g->values[n->inputs[i]].producer];
-            return gh_fail(b->e, GH_UNSUPPORTED,
-                           "node \"%s\" (%s) reads what node \"%s\" (%s) finds, whose number depends on the "
-                           "data; gharial runs that one only where a network ends",
-                           n->name, n->type, from->name, from->type);
-        }
-    return GH_OK;
-}
-
-static gh_status infer_node(builder *b, const gh_node *n)
-{
-    load_operands(b, n);
-    gh_io io = io_of(b, n);
-    GH_TRY(refuse_counted(b, n));
-    GH_TRY(n->op->infer(&io));
-    for (uint32_t i = 0; i < n->noutputs; i++)
-        GH_TRY(check_size(b, n, &b->out[i]));
-    if (is_known(b, &io))
-        GH_TRY(compute_known(b, n));
-    for (uint32_t i = 0; i < n->noutputs; i++)
-        if (n->outputs[i] != GH_NONE)
-            b->values[n->outputs[i]] = b->out[i];
-    return GH_OK;
-}
-
-static gh_status infer_all(builder *b, const gh_shape *inputs)
-{
-    for (uint32_t v = 0; v < b->g->nvalues; v++) {
-        const gh_value *value = &b->g->values[v];
-        b->values[v] = (gh_tensor){value->type, value->shape, (void *)(uintptr_t)value->data};
-        b->places[v] = (place){GH_NONE, GH_NONE};
-    }
-    for (uint32_t i = 0; i < b->g->ninputs; i++)
-        b->values[b->g->inputs[i]].shape = inputs[i];
-    for (uint32_t i = 0; i < b->g->nnodes; i++)
-        GH_TRY(infer_node(b, &b->g->nodes[i]));
-    return GH_OK;
-}
-
-/* ---- additions joined to convolutions ---- */
-
-/* True for an input that is left out or has the same elements in every plan: what is packed is packed once.
- */
-static bool is_constant(const builder *b, uint32_t v)
-{
-    return v == GH_NONE || b->g->values[v].data;
-}
-
-/* The node that gives value v, when it is a convolution that nobody else reads and that can take a residual:
- * one that conv_prepare accepts. */
-static uint32_t joinable(const builder *b, uint32_t v)
-{
-    uint32_t from = b->g->values[v].producer;
-    if (from == GH_NONE || b->uses[v] != 1 || b->joined[from] != GH_NONE)
-        return GH_NONE;
-    const gh_node *n = &b->g->nodes[from];
-    if (strcmp(n->type, "Conv") != 0 || n->act.kind != GH_ACT_NONE || b->values[v].shape.rank != 4)
-        return GH_NONE;
-    bool packs = is_constant(b, n->inputs[1]) && (n->ninputs < 3 || is_constant(b, n->inputs[2]));
-    return packs && !b->values[n->inputs[0]].data ? from : GH_NONE;
-}
-
-static bool groups_fit(const builder *b, uint32_t node)
-{
-    const gh_node *n = &b->g->nodes[node];
-    const gh_shape *w = &b->values[n->inputs[1]].shape;
-    int64_t groups = gh_node_int(n, "group", 1);
-    return groups == 1 || (w->dims[1] == 1 && groups == w->dims[0]);
-}
-
-static void join_additions(builder *b)
-{
-    for (uint32_t i = 0; i < b->g->nnodes; i++)
-        b->joined[i] = GH_NONE;
-    if (!(b->net->passes & GH_PASS_LAYOUT) || !(b->net->passes & GH_PASS_FUSE))
-        return;
-    for (uint32_t i = 0; i < b->g->nnodes; i++) {
-        const gh_node *n = &b->g->nodes[i];
-        if (strcmp(n->type, "Add") != 0 || *n->domain)
-            continue;
-        const gh_tensor *x = &b->values[n->inputs[0]], *y = &b->values[n->inputs[1]];
-        if (x->type != GH_F32 || x->data || y->data || !gh_shape_equal(&x->shape, &y->shape))
-            continue;
-        uint32_t p = joinable(b, n->inputs[0]), q = joinable(b, n->inputs[1]);
-        uint32_t conv = p == GH_NONE ? q : q == GH_NONE ? p : p > q ? p : q; /* the later one waits less */
-        if (conv == GH_NONE || !groups_fit(b, conv))
-            continue;
-        b->joined[i] = b->joined[conv] = conv;
-    }
-}
-
 /* ---- tables of the plan ---- */
 
-static gh_status add_operand(builder *b, gh_tensor t, uint32_t buffer)
+static gh_status add_operand(gh_plan_builder *b, gh_tensor t, uint32_t buffer)
 {
     gh_plan *p = b->plan;
     gh_operand *bigger = gh_table_grow(p->operands, p->noperands, 1, &p->cap_operands, sizeof *bigger);
     if (!bigger)
-        return no_memory(b);
+        return gh_plan_no_memory(b);
     p->operands = bigger;
     if (buffer != GH_NONE)
         t.data = NULL;
@@ -224,24 +23,24 @@ static gh_status add_operand(builder *b, gh_tensor t, uint32_t buffer)
     return GH_OK;
 }
 
-static gh_status add_buffer(builder *b, uint32_t *out, size_t bytes)
+static gh_status add_buffer(gh_plan_builder *b, uint32_t *out, size_t bytes)
 {
     gh_plan *p = b->plan;
     gh_buffer *bigger = gh_table_grow(p->buffers, p->nbuffers, 1, &p->cap_buffers, sizeof *bigger);
     if (!bigger)
-        return no_memory(b);
+        return gh_plan_no_memory(b);
     p->buffers = bigger;
     bigger[p->nbuffers] = (gh_buffer){.bytes = bytes, .first = p->nsteps, .last = p->nsteps};
     *out = p->nbuffers++;
     return GH_OK;
 }
 
-static gh_status add_step(builder *b, gh_step step)
+static gh_status add_step(gh_plan_builder *b, gh_step step)
 {
     gh_plan *p = b->plan;
     gh_step *bigger = gh_table_grow(p->steps, p->nsteps, 1, &p->cap_steps, sizeof *bigger);
     if (!bigger)
-        return no_memory(b);
+        return gh_plan_no_memory(b);
     p->steps = bigger;
     for (uint32_t i = step.in; i < step.in + step.nin; i++)
         if (p->operands[i].buffer != GH_NONE)
@@ -271,7 +70,7 @@ static gh_status run_to_plain(gh_exec *x)
     return GH_OK;
 }
 
-static size_t bytes_of(const builder *b, const gh_tensor *t, bool blocked)
+static size_t bytes_of(const gh_plan_builder *b, const gh_tensor *t, bool blocked)
 {
     size_t count = 0;
     GH_ASSERT(gh_shape_count(&count, &t->shape));
@@ -279,9 +78,9 @@ static size_t bytes_of(const builder *b, const gh_tensor *t, bool blocked)
 }
 
 /* Makes value v stand in the wanted layout, with a step that turns it where it does not yet. */
-static gh_status in_layout(builder *b, uint32_t v, bool blocked)
+static gh_status in_layout(gh_plan_builder *b, uint32_t v, bool blocked)
 {
-    place *p = &b->places[v];
+    gh_plan_place *p = &b->places[v];
     uint32_t *want = blocked ? &p->blocked : &p->plain, *have = blocked ? &p->plain : &p->blocked;
     if (*want != GH_NONE || *have == GH_NONE)
         return GH_OK;
@@ -297,24 +96,24 @@ static gh_status in_layout(builder *b, uint32_t v, bool blocked)
     return bytes_of(b, &b->values[v], false) ? add_step(b, step) : GH_OK;
 }
 
-static gh_status add_input(builder *b, uint32_t v, bool blocked, bool packed)
+static gh_status add_input(gh_plan_builder *b, uint32_t v, bool blocked, bool packed)
 {
     if (v == GH_NONE)
         return add_operand(b, (gh_tensor){.shape.rank = -1}, GH_NONE);
     gh_tensor t = b->values[v];
     if (t.data && b->g->values[v].gone && !packed)
-        return gone(b, v);
+        return gh_plan_gone(b, v);
     if (t.data) {
         if (!packed && !gh_tensor_aligned(&t))
             t.data = (void *)(uintptr_t)gh_graph_elements(b->g, v);
-        return t.data ? add_operand(b, t, GH_NONE) : no_memory(b);
+        return t.data ? add_operand(b, t, GH_NONE) : gh_plan_no_memory(b);
     }
     return add_operand(b, t, blocked ? b->places[v].blocked : b->places[v].plain);
 }
 
 /* ---- steps ---- */
 
-static gh_status choose(builder *b, gh_prepare *p, const gh_io *io, gh_packed *packed)
+static gh_status choose(gh_plan_builder *b, gh_prepare *p, const gh_io *io, gh_packed *packed)
 {
     const gh_node *n = io->node;
     *p = (gh_prepare){.io = io,
@@ -328,7 +127,7 @@ static gh_status choose(builder *b, gh_prepare *p, const gh_io *io, gh_packed *p
     bool fixed = true, packs = !(n->op->flags & GH_OP_UNPACKED);
     for (uint32_t i = 0; i < n->ninputs; i++) {
         b->blocked[i] = n->inputs[i] != GH_NONE && b->places[n->inputs[i]].blocked != GH_NONE;
-        fixed = fixed && (!packs || !b->in[i].data || is_constant(b, n->inputs[i]));
+        fixed = fixed && (!packs || !b->in[i].data || gh_plan_constant(b, n->inputs[i]));
     }
     /* elements that only this plan knows must not be packed for all */
     if (!fixed || !n->op->blocked || !(b->net->passes & GH_PASS_LAYOUT))
@@ -349,13 +148,13 @@ static bool wants_blocked(const gh_prepare *p, uint32_t i)
 
 /* One node as a step; `add` is the addition that it computes too, or NULL, and `residual` that one's other
  * value. */
-static gh_status emit(builder *b, uint32_t node, const gh_node *add, uint32_t residual)
+static gh_status emit(gh_plan_builder *b, uint32_t node, const gh_node *add, uint32_t residual)
 {
     const gh_node *n = &b->g->nodes[node];
     gh_plan *plan = b->plan;
     gh_prepare p;
-    load_operands(b, n);
-    gh_io io = io_of(b, n);
+    gh_plan_operands(b, n);
+    gh_io io = gh_plan_io(b, n);
     if (n->noutputs > 1) /* one that is left out has a shape, too, and a place */
         GH_TRY(n->op->infer(&io));
     GH_TRY(choose(b, &p, &io, &b->net->packed[node]));
@@ -397,7 +196,7 @@ static gh_status emit(builder *b, uint32_t node, const gh_node *add, uint32_t re
     return empty ? GH_OK : add_step(b, step);
 }
 
-static gh_status emit_node(builder *b, uint32_t i)
+static gh_status emit_node(gh_plan_builder *b, uint32_t i)
 {
     const gh_node *n = &b->g->nodes[i];
     if (n->outputs[0] != GH_NONE && b->values[n->outputs[0]].data)
@@ -417,7 +216,7 @@ static gh_status emit_node(builder *b, uint32_t i)
 }
 
 /* The operand through which the step that gives counted value v tells its shape. */
-static uint32_t told_by_step(const builder *b, uint32_t v)
+static uint32_t told_by_step(const gh_plan_builder *b, uint32_t v)
 {
     uint32_t i = 0;
     while (b->plan->operands[i].buffer != b->places[v].plain)
@@ -425,7 +224,7 @@ static uint32_t told_by_step(const builder *b, uint32_t v)
     return i;
 }
 
-static gh_status emit_all(builder *b)
+static gh_status emit_all(gh_plan_builder *b)
 {
     gh_graph *g = b->g;
     for (uint32_t i = 0; i < g->ninputs; i++) {
@@ -438,7 +237,7 @@ static gh_status emit_all(builder *b)
         GH_TRY(emit_node(b, i));
     for (uint32_t i = 0; i < g->noutputs; i++) {
         GH_TRY(in_layout(b, g->outputs[i], false));
-        if (is_counted(b, g->outputs[i])) {
+        if (gh_plan_counted(b, g->outputs[i])) {
             b->plan->outputs[i] = told_by_step(b, g->outputs[i]);
             continue;
         }
@@ -455,7 +254,7 @@ static gh_status emit_all(builder *b)
 
 /* ---- the whole ---- */
 
-static gh_status allocate(builder *b, const gh_shape *inputs)
+static gh_status allocate(gh_plan_builder *b, const gh_shape *inputs)
 {
     const gh_graph *g = b->g;
     gh_plan *p = b->plan;
@@ -477,7 +276,7 @@ static gh_status allocate(builder *b, const gh_shape *inputs)
     b->uses = gh_graph_uses(g);
     if (!p->arena || !p->shapes || !p->inputs || !p->outputs || !b->values || !b->places || !b->joined ||
         !b->in || !b->out || !b->blocked || !b->uses)
-        return no_memory(b);
+        return gh_plan_no_memory(b);
     for (uint32_t i = 0; i < g->ninputs; i++)
         p->shapes[i] = inputs[i];
     return GH_OK;
@@ -485,19 +284,15 @@ static gh_status allocate(builder *b, const gh_shape *inputs)
 
 gh_status gh_plan_build(gh_plan **out, gh_net *net, const gh_shape *inputs, gh_err *e)
 {
-    builder b = {.net = net,
-                 .g = net->graph,
-                 .e = e,
-                 .plan = gh_calloc(1, sizeof *b.plan),
-                 .budget = {KNOWN_ELEMENTS, KNOWN_WORK}};
+    gh_plan_builder b = {.net = net, .g = net->graph, .e = e, .plan = gh_calloc(1, sizeof *b.plan)};
     if (!b.plan)
-        return no_memory(&b);
+        return gh_plan_no_memory(&b);
     b.plan->net = net;
     gh_status status = allocate(&b, inputs);
     if (!status)
-        status = infer_all(&b, inputs);
+        status = gh_plan_shapes(&b, inputs);
     if (!status) {
-        join_additions(&b);
+        gh_plan_join(&b);
         status = emit_all(&b);
     }
     if (!status)

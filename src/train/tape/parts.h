@@ -81,6 +81,18 @@ enum { GH_TAPE_OPERANDS = 32 };
 GH_MUST_CHECK gh_status gh_tape_read(gh_tape *t, const gh_tape_options *o, gh_err *e);
 /* Memory for the flat vectors, filled from the graph. */
 GH_MUST_CHECK gh_status gh_tape_vectors(gh_tape *t, gh_err *e);
+
+/* keep.c. Marks the values (roots) that the backward pass finds kept; `kept` is cleared memory for all of the
+ * graph's values. */
+GH_MUST_CHECK gh_status gh_tape_keep(bool *kept, const gh_tape *t, gh_err *e);
+/* Masks of the inputs and outputs of a node that its backward pass reads. */
+void gh_tape_needs(const gh_tape *t, uint32_t node, uint32_t *in, uint32_t *out);
+/* True for a value that stands in a buffer: not a constant, nor learnt. */
+bool gh_tape_computes(const gh_tape *t, uint32_t v);
+/* True for a value that stands there all along: kept, an input, or not computed at all. */
+bool gh_tape_is_free(const gh_tape *t, const bool *kept, uint32_t v);
+size_t gh_tape_value_bytes(const gh_tape *t, uint32_t v);
+
 /* The actions of both passes, and the memory that they work in. */
 GH_MUST_CHECK gh_status gh_tape_schedule(gh_tape *t, gh_err *e);
 /* The memory alone, the actions being there. */

@@ -1,18 +1,11 @@
-/* The schedule of a tape: a forward pass, a place for the loss, a backward pass.
- *
- * A value that the backward pass reads is kept from the forward pass, or computed again shortly before it is
- * read: the latter where its operator is cheap and it is made of what is kept anyway, or, with checkpointing,
- * wherever it does not cross from one segment of the graph to another. */
+/* The schedule of a tape: a forward pass, a place for the loss, a backward pass. A value that the backward
+ * pass reads and that is not kept (keep.c) is computed again shortly before it is read. */
 #include "base/mem.h"
 #include "train/tape/parts.h"
 
-#include <math.h>
-
 /* A value computed again is good for this many nodes of the backward pass; then it is rather computed once
  * more than held. */
-#define FRESH 3
-/* Nodes in a row that are computed again for one value. */
-#define LONGEST 4
+#define FRESH   3
 #define FOREVER UINT32_MAX
 
 typedef struct planner {
@@ -21,12 +14,10 @@ typedef struct planner {
     uint32_t *now;     /* of a value (root): the buffer where it stands, or GH_NONE */
     uint32_t *made;    /* ... and the clock when it was computed again */
     bool *kept;        /* ... from the forward pass */
-    bool *read;        /* ... by the backward pass */
     uint32_t *grad;    /* ... the buffer of its gradient, or GH_NONE */
-    uint32_t *segment; /* of a value: that of its producer */
     uint32_t *holders; /* of a buffer: values whose gradient it is, and whose producers have yet to run */
     uint32_t *stack;
-    uint32_t clock, segments;
+    uint32_t clock;
     gh_err *e;
 } planner;
 
@@ -42,13 +33,7 @@ static uint32_t root(const planner *p, uint32_t v)
 
 static size_t bytes_of(const planner *p, uint32_t v)
 {
-    return gh_grad_count(&p->t->values[v]) * gh_dtype_size(p->t->values[v].type);
-}
-
-/* True for a value that stands in a buffer: not a constant, nor learnt. */
-static bool is_computed(const planner *p, uint32_t v)
-{
-    return v != GH_NONE && !p->t->values[v].data;
+    return gh_tape_value_bytes(p->t, v);
 }
 
 /* ---- tables of the tape ---- */
@@ -117,150 +102,6 @@ static gh_status add_value(planner *p, uint32_t v, bool with_elements)
     return add_slot(p, t, with_elements && !t.data ? p->now[root(p, v)] : GH_NONE);
 }
 
-/* ---- what is kept ---- */
-
-static void needs_of(const planner *p, uint32_t at, uint32_t *in, uint32_t *out)
-{
-    const gh_tape_node *own = &p->t->nodes[at];
-    *in = *out = 0;
-    if (own->role == GH_TAPE_RUNS && own->wanted && own->row->needs)
-        own->row->needs(&p->g->nodes[at], own->wanted, in, out);
-}
-
-static void mark_read(planner *p)
-{
-    for (uint32_t i = 0; i < p->g->nnodes; i++) {
-        const gh_node *n = &p->g->nodes[i];
-        uint32_t in, out;
-        needs_of(p, i, &in, &out);
-        for (uint32_t k = 0; k < n->ninputs; k++)
-            if ((in >> k & 1) && is_computed(p, n->inputs[k]))
-                p->read[root(p, n->inputs[k])] = true;
-        for (uint32_t k = 0; k < n->noutputs; k++) {
-            uint32_t v = k ? n->outputs[k] : p->t->nodes[i].out;
-            if ((out >> k & 1) && is_computed(p, v))
-                p->read[root(p, v)] = true;
-        }
-    }
-}
-
-/* Segments of about as many bytes of outputs each, as many as the square root of the number of nodes. */
-static void cut_segments(planner *p)
-{
-    double total = 0, sum = 0;
-    uint32_t nodes = 0;
-    for (uint32_t i = 0; i < p->g->nnodes; i++)
-        if (p->t->nodes[i].role == GH_TAPE_RUNS) {
-            total += (double)bytes_of(p, p->t->nodes[i].out);
-            nodes++;
-        }
-    p->segments = (uint32_t)sqrt((double)nodes);
-    p->segments = p->segments ? p->segments : 1;
-    for (uint32_t i = 0; i < p->g->nnodes; i++) {
-        const gh_node *n = &p->g->nodes[i];
-        uint32_t s = total > 0 ? (uint32_t)(sum / total * p->segments) : 0;
-        if (p->t->nodes[i].role == GH_TAPE_RUNS)
-            sum += (double)bytes_of(p, p->t->nodes[i].out);
-        for (uint32_t k = 0; k < n->noutputs; k++)
-            if (n->outputs[k] != GH_NONE)
-                p->segment[n->outputs[k]] = s;
-        if (n->outputs[0] != GH_NONE)
-            p->segment[p->t->nodes[i].out] = s;
-    }
-}
-
-/* Marks what crosses from one segment to another, all in front of what learns nothing, and outputs that are
- * not a node's first: only what has none of them is computed again. */
-static void keep_borders(planner *p)
-{
-    for (uint32_t i = 0; i < p->g->nnodes; i++) {
-        const gh_node *n = &p->g->nodes[i];
-        if (p->t->nodes[i].role != GH_TAPE_RUNS)
-            continue;
-        for (uint32_t k = 0; k < n->ninputs; k++) {
-            uint32_t v = n->inputs[k];
-            if (!is_computed(p, v))
-                continue;
-            v = root(p, v);
-            if (p->segment[v] != p->segment[p->t->nodes[i].out] || !p->t->leads[v])
-                p->kept[v] = true;
-        }
-        if (n->noutputs > 1)
-            for (uint32_t k = 0; k < n->noutputs; k++)
-                if (is_computed(p, n->outputs[k]))
-                    p->kept[root(p, n->outputs[k])] = true;
-    }
-}
-
-static bool is_free(const planner *p, uint32_t v)
-{
-    return !is_computed(p, v) || p->kept[v] || p->g->values[v].producer == GH_NONE;
-}
-
-/* Bytes that would have to be kept to compute the node's result again; SIZE_MAX where that is not cheap, or
- * a chain longer than LONGEST. depth: of values, how long their chains are, 0 for what is not made again. */
-static size_t price_of(const planner *p, uint32_t at, const uint8_t *depth, uint8_t *own_depth)
-{
-    const gh_node *n = &p->g->nodes[at];
-    const gh_tape_node *own = &p->t->nodes[at];
-    size_t more = 0;
-    *own_depth = 1;
-    if (!own->row || !(own->row->flags & GH_GRAD_CHEAP) || n->noutputs != 1)
-        return SIZE_MAX;
-    for (uint32_t k = 0; k < n->ninputs; k++) {
-        uint32_t v = n->inputs[k] == GH_NONE ? GH_NONE : root(p, n->inputs[k]);
-        if (v == GH_NONE || is_free(p, v))
-            continue;
-        if (depth[v] == 0)
-            more += bytes_of(p, v);
-        *own_depth = depth[v] >= *own_depth ? (uint8_t)(depth[v] + 1) : *own_depth;
-    }
-    return *own_depth > LONGEST ? SIZE_MAX : more;
-}
-
-static void keep_inputs(planner *p, uint32_t at, const uint8_t *depth)
-{
-    const gh_node *n = &p->g->nodes[at];
-    for (uint32_t k = 0; k < n->ninputs; k++) {
-        uint32_t from = n->inputs[k] == GH_NONE ? GH_NONE : root(p, n->inputs[k]);
-        if (from != GH_NONE && !is_free(p, from) && depth[from] == 0)
-            p->kept[from] = true;
-    }
-}
-
-/* First what is read and cannot be made again cheaply, for it is there for others; then, in the graph's
- * order, what is worth making again. */
-static gh_status choose_kept(planner *p)
-{
-    uint8_t *depth = gh_calloc(p->g->nvalues + 1u, sizeof *depth), own_depth;
-    if (!depth)
-        return no_memory(p);
-    for (uint32_t i = 0; i < p->g->nnodes; i++) {
-        const gh_node *n = &p->g->nodes[i];
-        const gh_tape_node *own = &p->t->nodes[i];
-        bool cheap = own->row && (own->row->flags & GH_GRAD_CHEAP) && n->noutputs == 1;
-        for (uint32_t k = 0; k < n->noutputs && own->role == GH_TAPE_RUNS; k++) {
-            uint32_t v = k ? n->outputs[k] : own->out;
-            if (v != GH_NONE && !cheap && p->read[root(p, v)])
-                p->kept[root(p, v)] = true;
-        }
-    }
-    for (uint32_t i = 0; i < p->g->nnodes; i++) {
-        uint32_t v = p->t->nodes[i].out;
-        if (p->t->nodes[i].role != GH_TAPE_RUNS || !is_computed(p, v) || p->kept[v])
-            continue;
-        size_t price = price_of(p, i, depth, &own_depth);
-        if (price < (p->read[v] ? bytes_of(p, v) : 1)) {
-            depth[v] = own_depth;
-            keep_inputs(p, i, depth);
-        } else {
-            p->kept[v] = p->read[v];
-        }
-    }
-    gh_free(depth);
-    return GH_OK;
-}
-
 /* ---- forward ---- */
 
 static gh_status emit_forward(planner *p, uint32_t at, bool again)
@@ -289,7 +130,7 @@ static gh_status emit_forward(planner *p, uint32_t at, bool again)
 /* True when the elements of v can be read now. */
 static bool stands(const planner *p, uint32_t v)
 {
-    if (!is_computed(p, v) || p->kept[v] || p->g->values[v].producer == GH_NONE)
+    if (gh_tape_is_free(p->t, p->kept, v))
         return true;
     if (p->now[v] == GH_NONE)
         return false;
@@ -461,7 +302,7 @@ static gh_status emit_backward(planner *p, uint32_t at)
     if (!any)
         return GH_OK;
     p->clock++;
-    needs_of(p, at, &in, &out);
+    gh_tape_needs(p->t, at, &in, &out);
     GH_TRY(need_values(p, at, in, out));
     for (uint32_t k = 0; k < n->ninputs; k++)
         if (own->wanted >> k & 1) {
@@ -505,13 +346,13 @@ static gh_status emit_loss(planner *p)
     t->loss = t->nactions;
     GH_TRY(start_action(p, GH_TAPE_LOSS, 0, false));
     for (uint32_t i = 0; i < p->g->noutputs; i++) {
-        uint32_t v = p->g->outputs[i], buffer = is_computed(p, v) ? p->now[root(p, v)] : GH_NONE;
+        uint32_t v = p->g->outputs[i], buffer = gh_tape_computes(p->t, v) ? p->now[root(p, v)] : GH_NONE;
         t->outputs[i] = (gh_tape_slot){t->values[v], buffer};
         t->output_gradients[i] = (gh_tape_slot){t->values[v], GH_NONE};
         t->output_gradients[i].t.data = NULL;
         if (buffer != GH_NONE)
             t->buffers[buffer].last = FOREVER;
-        if (!is_computed(p, v) || !t->leads[v])
+        if (!gh_tape_computes(p->t, v) || !t->leads[v])
             continue;
         GH_TRY(new_buffer(p, &t->output_gradients[i].buffer, bytes_of(p, v)));
         p->holders[t->output_gradients[i].buffer] = 1;
@@ -538,15 +379,13 @@ static gh_status allocate(planner *p)
     p->now = gh_calloc(values, sizeof *p->now);
     p->made = gh_calloc(values, sizeof *p->made);
     p->kept = gh_calloc(values, sizeof *p->kept);
-    p->read = gh_calloc(values, sizeof *p->read);
     p->grad = gh_calloc(values, sizeof *p->grad);
-    p->segment = gh_calloc(values, sizeof *p->segment);
     p->stack = gh_calloc(values, sizeof *p->stack);
     t->inputs = gh_calloc(p->g->ninputs + 1u, sizeof *t->inputs);
     t->outputs = gh_calloc(p->g->noutputs + 1u, sizeof *t->outputs);
     t->output_gradients = gh_calloc(p->g->noutputs + 1u, sizeof *t->output_gradients);
-    if (!p->now || !p->made || !p->kept || !p->read || !p->grad || !p->segment || !p->stack || !t->inputs ||
-        !t->outputs || !t->output_gradients)
+    if (!p->now || !p->made || !p->kept || !p->grad || !p->stack || !t->inputs || !t->outputs ||
+        !t->output_gradients)
         return no_memory(p);
     for (size_t v = 0; v < values; v++)
         p->now[v] = p->grad[v] = GH_NONE;
@@ -556,13 +395,7 @@ static gh_status allocate(planner *p)
 static gh_status plan_all(planner *p)
 {
     GH_TRY(allocate(p));
-    mark_read(p);
-    if (p->t->checkpointing) {
-        cut_segments(p);
-        keep_borders(p);
-    } else {
-        GH_TRY(choose_kept(p));
-    }
+    GH_TRY(gh_tape_keep(p->kept, p->t, p->e));
     GH_TRY(start_inputs(p));
     for (uint32_t i = 0; i < p->g->nnodes; i++)
         if (p->t->nodes[i].role == GH_TAPE_RUNS)
@@ -580,9 +413,7 @@ gh_status gh_tape_schedule(gh_tape *t, gh_err *e)
     gh_free(p.now);
     gh_free(p.made);
     gh_free(p.kept);
-    gh_free(p.read);
     gh_free(p.grad);
-    gh_free(p.segment);
     gh_free(p.holders);
     gh_free(p.stack);
     return status;

@@ -1,5 +1,5 @@
-/* The tape as its callers see it, and how it runs. Reading a graph is read.c, the schedule is
- * plan.c, what operators compute is grad_*.c. */
+/* The tape as its callers see it, and how it runs. Reading a graph is read.c, what is kept from the forward
+ * pass keep.c, the schedule plan.c, what operators compute grad_*.c. */
 #include "base/mem.h"
 #include "train/tape/parts.h"
 
