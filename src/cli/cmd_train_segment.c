@@ -31,7 +31,7 @@ static const gh_option options[] = {
     {"from-scratch", GH_OPT_STRING, offsetof(values, scratch), "NET", "no pretrained body: unet or segnet", 0,
      0},
     {"decoder", GH_OPT_STRING, offsetof(values, decoder), "NAME",
-     "unet, segnet, fcn (= fcn-8), fcn-16 or fcn-32 (unet)", 0, 0},
+     "unet, segnet, fcn (= fcn-8), fcn-16, fcn-32; own: the body's (unet)", 0, 0},
     {"unpool", GH_OPT_STRING, offsetof(values, unpool), "NAME",
      "nearest, learned, or max: by the body's indices (nearest)", 0, 0},
     {"width", GH_OPT_INT, offsetof(values, width), "N", NULL, 8, 1024},

@@ -2,7 +2,6 @@
 #include "train/localize/parts.h"
 
 #include "engine/cut.h"
-#include "engine/onnx.h"
 
 #include <string.h>
 
@@ -34,15 +33,9 @@ static void set_input(gh_localize_run *r)
 static gh_status read_body(gh_graph **out, gh_taps *taps, const gh_localize_run *r)
 {
     gh_graph *g = NULL;
-    GH_TRY(gh_onnx_read(&g, r->body->file, r->e));
-    uint32_t cut = gh_graph_find(g, r->body->cut);
-    gh_status status = cut == GH_NONE
-                           ? gh_fail(r->e, GH_INTERNAL, "the body has lost its value %s", r->body->cut)
-                           : gh_graph_cut(g, cut, r->e);
-    if (status == GH_OK) {
-        g->values[g->inputs[0]].shape = gh_shape_of(4, (int64_t[]){-1, 3, r->input.height, r->input.width});
-        status = gh_taps_find(taps, g, r->input.width, r->input.height, r->e);
-    }
+    GH_TRY(gh_body_maps(&g, r->body, false, r->e));
+    g->values[g->inputs[0]].shape = gh_shape_of(4, (int64_t[]){-1, 3, r->input.height, r->input.width});
+    gh_status status = gh_taps_find(taps, g, r->input.width, r->input.height, r->e);
     if (status == GH_OK)
         *out = g;
     else
@@ -97,7 +90,7 @@ static gh_status build_alone(gh_localize_run *r)
 gh_status gh_localize_net(gh_localize_run *r)
 {
     GH_TRY(check_size(r));
-    GH_TRY(gh_body_open(&r->body, r->o->body, r->o->cut, r->e));
+    GH_TRY(gh_body_open_maps(&r->body, r->o->body, r->o->cut, r->o->size.width, r->o->size.height, r->e));
     set_input(r);
     r->head = r->o->head;
     r->head.classes = (int)r->data->nclasses;

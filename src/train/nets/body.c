@@ -1,6 +1,6 @@
 /* Opening a body. The graph is read twice: once to learn the rank at the cut, once with the pooling that it
  * needs. */
-#include "train/nets/body.h"
+#include "train/nets/body_parts.h"
 
 #include "base/cpu.h"
 #include "base/file.h"
@@ -29,13 +29,19 @@ static gh_status unknown_cut(const gh_graph *g, const char *cut, gh_err *e)
                    count > MOST_LISTED ? ", ..." : "");
 }
 
+gh_status gh_body_find_cut(uint32_t *out, const gh_graph *g, const char *cut, gh_err *e)
+{
+    *out = gh_graph_find(g, cut);
+    return *out != GH_NONE ? GH_OK : unknown_cut(g, cut, e);
+}
+
 static gh_status find_cut(uint32_t *out, const gh_graph *g, const char *cut, gh_err *e)
 {
-    *out = cut ? gh_graph_find(g, cut) : gh_graph_default_cut(g);
+    if (cut)
+        return gh_body_find_cut(out, g, cut, e);
+    *out = gh_graph_default_cut(g);
     if (*out != GH_NONE)
         return GH_OK;
-    if (cut)
-        return unknown_cut(g, cut, e);
     return gh_fail(e, GH_NOTFOUND,
                    "the body ends in no dense layer, so say where to cut it (--cut NAME; gharial "
                    "inspect lists the names)");
@@ -118,14 +124,20 @@ static gh_status cut_body(gh_body *b, const char *cut, gh_err *e)
     return GH_OK;
 }
 
-static gh_status hash_body(gh_body *b, gh_err *e)
+gh_status gh_body_hash_file(gh_body *b, gh_err *e)
 {
     gh_map map = {0};
-    const gh_manifest_input *in = &b->manifest->input;
-    char text[512];
     GH_TRY(gh_map_open(&map, b->file, GH_MAX_MODEL_BYTES, e));
     b->file_hash = gh_hash_bytes(map.data, map.size);
     gh_map_close(&map);
+    return GH_OK;
+}
+
+static gh_status hash_body(gh_body *b, gh_err *e)
+{
+    const gh_manifest_input *in = &b->manifest->input;
+    char text[512];
+    GH_TRY(gh_body_hash_file(b, e));
     int len = snprintf(text, sizeof text, "%s|%d|%d|%d|%d|%d|%d|%.9g|%.9g,%.9g,%.9g|%.9g,%.9g,%.9g",
                        gh_cpu_level(), b->rank, in->width, in->height, (int)in->order, (int)in->fit,
                        (int)in->filter, in->crop, (double)in->mean[0], (double)in->mean[1],
@@ -136,7 +148,7 @@ static gh_status hash_body(gh_body *b, gh_err *e)
 }
 
 /* The manifest of a folder, or the one that a bare .onnx file is taken to have. */
-static gh_status open_manifest(gh_body *b, const char *path, gh_err *e)
+gh_status gh_body_open_manifest(gh_body *b, const char *path, gh_err *e)
 {
     size_t len = strlen(path);
     if (len < 5 || strcmp(path + len - 5, ".onnx") != 0) {
@@ -160,7 +172,7 @@ gh_status gh_body_open(gh_body **out, const char *path, const char *cut, gh_err 
     gh_body *b = gh_calloc(1, sizeof *b);
     if (!b)
         return gh_fail(e, GH_NOMEM, "memory ran out at the body");
-    gh_status status = open_manifest(b, path, e);
+    gh_status status = gh_body_open_manifest(b, path, e);
     if (!status)
         status = cut_body(b, cut, e);
     if (!status)

@@ -21,9 +21,16 @@ typedef struct gh_body {
  * GH_NOTFOUND names the nearest cuts there are; GH_UNSUPPORTED when the body has two inputs or what it gives
  * is no vector. */
 GH_MUST_CHECK gh_status gh_body_open(gh_body **out, const char *path, const char *cut, gh_err *e);
+/* The same for a decoder or a head that reads the body's values as maps of a picture of width x height, of
+ * whatever network: `net`, `rank`, `width` and `hash` stay empty. cut NULL: before the layer that scores
+ * pixels, before the last dense layer, or where the body goes below stride 32. */
+GH_MUST_CHECK gh_status gh_body_open_maps(gh_body **out, const char *path, const char *cut, int width,
+                                          int height, gh_err *e);
 void gh_body_free(gh_body **b);
 /* The body's graph anew, for a head to be put on: *features is the value (N x width), an output until the
  * caller makes others. */
 GH_MUST_CHECK gh_status gh_body_graph(gh_graph **out, uint32_t *features, const gh_body *b, gh_err *e);
+/* The graph of a body of maps, its input of any size: up to its cut, or `whole`. */
+GH_MUST_CHECK gh_status gh_body_maps(gh_graph **out, const gh_body *b, bool whole, gh_err *e);
 
 #endif

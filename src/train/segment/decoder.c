@@ -10,7 +10,7 @@
 #define USUAL_WIDTH 48
 #define LEAST_WIDTH 16
 
-static const char *const kinds[] = {"unet", "segnet", "fcn", "fcn-16", "fcn-32"};
+static const char *const kinds[] = {"unet", "segnet", "fcn", "fcn-16", "fcn-32", "own"};
 static const char *const unpools[] = {"nearest", "max", "learned"};
 
 gh_status gh_decoder_kind_of(gh_decoder_kind *out, const char *name, gh_err *e)
@@ -20,7 +20,8 @@ gh_status gh_decoder_kind_of(gh_decoder_kind *out, const char *name, gh_err *e)
             *out = (gh_decoder_kind)i;
             return GH_OK;
         }
-    return gh_fail(e, GH_ARG, "decoder '%.40s' is not known; unet, segnet, fcn, fcn-16 and fcn-32 are", name);
+    return gh_fail(e, GH_ARG, "decoder '%.40s' is not known; unet, segnet, fcn, fcn-16, fcn-32 and own are",
+                   name);
 }
 
 gh_status gh_unpool_of(gh_unpool *out, const char *name, gh_err *e)
@@ -86,16 +87,22 @@ gh_status gh_decoder_add(uint32_t *logits, int *level, gh_graph *g, const gh_tap
     return gh_graph_check(g, e);
 }
 
-gh_status gh_decoder_build(int *level, gh_graph *g, const gh_taps *taps, const gh_decoder_options *o,
-                           gh_err *e)
+gh_status gh_decoder_end(gh_graph *g, uint32_t scores, int classes, gh_err *e)
 {
-    uint32_t scores;
-    GH_TRY(gh_decoder_add(&scores, level, g, taps, o, e));
-    uint32_t out = gh_graph_value(g, "logits", GH_F32, gh_shape_of(4, (int64_t[]){-1, o->classes, -1, -1}));
+    uint32_t out = gh_graph_value(g, "logits", GH_F32, gh_shape_of(4, (int64_t[]){-1, classes, -1, -1}));
     if (out != GH_NONE)
         gh_graph_node(g, "Identity", "logits", &scores, 1, &out, 1);
     GH_TRY(gh_graph_check(g, e));
     GH_TRY(gh_graph_cut(g, out, e));
     GH_TRY(gh_graph_unique_names(g, e));
+    GH_TRY(gh_graph_sort(g, e));
     return gh_graph_bind(g, e);
+}
+
+gh_status gh_decoder_build(int *level, gh_graph *g, const gh_taps *taps, const gh_decoder_options *o,
+                           gh_err *e)
+{
+    uint32_t scores;
+    GH_TRY(gh_decoder_add(&scores, level, g, taps, o, e));
+    return gh_decoder_end(g, scores, o->classes, e);
 }

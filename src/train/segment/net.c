@@ -1,8 +1,6 @@
 /* The network of a run: a body, pretrained or fresh, with a decoder on it. */
 #include "train/segment/parts.h"
 
-#include "engine/cut.h"
-#include "engine/onnx.h"
 #include "train/nets/scratch.h"
 
 #include <string.h>
@@ -32,17 +30,10 @@ static gh_status check_size(const gh_segment_run *r, int levels)
 
 static gh_status read_body(gh_segment_run *r)
 {
-    gh_graph *g = NULL;
-    GH_TRY(gh_body_open(&r->body, r->o->body, r->o->cut, r->e));
-    GH_TRY(gh_onnx_read(&g, r->body->file, r->e));
-    r->graph = g;
+    const gh_segment_options *o = r->o;
+    GH_TRY(gh_body_open_maps(&r->body, o->body, o->cut, r->step.width, r->step.height, r->e));
     r->input = r->body->manifest->input;
-    uint32_t cut = gh_graph_find(g, r->body->cut);
-    if (cut == GH_NONE)
-        return gh_fail(r->e, GH_INTERNAL, "the body has lost its value %s", r->body->cut);
-    GH_TRY(gh_graph_cut(g, cut, r->e));
-    g->values[g->inputs[0]].shape = gh_shape_of(4, (int64_t[]){-1, 3, -1, -1});
-    return GH_OK;
+    return gh_body_maps(&r->graph, r->body, o->decoder.kind == GH_DECODER_OWN, r->e);
 }
 
 static gh_status fresh_body(gh_segment_run *r)
@@ -69,10 +60,19 @@ static void set_input(gh_segment_run *r)
         in->filter = GH_FILTER_BILINEAR;
 }
 
-gh_status gh_segment_net(gh_segment_run *r)
+static gh_status fresh_decoder(gh_segment_run *r)
 {
     gh_taps taps;
     gh_decoder_options decoder = r->o->decoder;
+    decoder.classes = (int)r->data->nclasses;
+    decoder.seed = r->o->learn.seed + 1;
+    GH_TRY(gh_taps_find(&taps, r->graph, r->step.width, r->step.height, r->e));
+    GH_TRY(check_size(r, taps.deepest));
+    return gh_decoder_build(&r->level, r->graph, &taps, &decoder, r->e);
+}
+
+gh_status gh_segment_net(gh_segment_run *r)
+{
     r->step = r->o->window.width ? r->o->window : r->o->size;
     GH_TRY(check_size(r, 4));
     GH_TRY(r->o->scratch ? fresh_body(r) : read_body(r));
@@ -80,11 +80,7 @@ gh_status gh_segment_net(gh_segment_run *r)
     r->augment = r->o->augment;
     if (r->step.width != r->o->size.width || r->step.height != r->o->size.height)
         r->augment.window = r->step;
-    decoder.classes = (int)r->data->nclasses;
-    decoder.seed = r->o->learn.seed + 1;
-    GH_TRY(gh_taps_find(&taps, r->graph, r->step.width, r->step.height, r->e));
-    GH_TRY(check_size(r, taps.deepest));
-    return gh_decoder_build(&r->level, r->graph, &taps, &decoder, r->e);
+    return r->o->decoder.kind == GH_DECODER_OWN ? gh_segment_own(r) : fresh_decoder(r);
 }
 
 static bool is_decoder(const gh_graph *g, uint32_t value)

@@ -28,6 +28,8 @@ typedef struct gh_segment_run {
 /* net.c. Body, input and decoder; and the tape. */
 GH_MUST_CHECK gh_status gh_segment_net(gh_segment_run *r);
 GH_MUST_CHECK gh_status gh_segment_tape(gh_segment_run *r);
+/* own.c. The body's own decoder with other classes: r->graph ends in them, at r->level. */
+GH_MUST_CHECK gh_status gh_segment_own(gh_segment_run *r);
 /* task.c. What the loop is given. */
 gh_learn_task gh_segment_task(gh_segment_run *r);
 /* The sheet of --show-augment. */

@@ -29,6 +29,11 @@ static gh_status check_options(gh_segment_run *r)
     if (o->scratch && o->frozen)
         return gh_fail(r->e, GH_ARG,
                        "--frozen keeps the body's weights; those of --from-scratch are not learnt yet");
+    if (o->decoder.kind == GH_DECODER_OWN && (o->scratch || o->cut || o->decoder.unpool != GH_UNPOOL_NEAREST))
+        return gh_fail(r->e, GH_ARG, "decoder own keeps the body as it is: %s does not go with it",
+                       o->scratch ? "--from-scratch"
+                       : o->cut   ? "--cut"
+                                  : "--unpool");
     r->current = gh_path_join(r->folder, "model");
     return r->current ? GH_OK : no_memory(r);
 }
@@ -74,8 +79,8 @@ static void tell(const gh_segment_run *r)
         "million weights learnt; %.0f MB; report: %s/report.html\n",
         d->nlearn, d->judge->npictures, d->nclasses, r->body ? r->body->manifest->name : r->o->scratch,
         r->o->frozen ? " (frozen)" : "", gh_decoder_name(r->o->decoder.kind),
-        gh_unpool_name(r->o->decoder.unpool), (double)gh_tape_count(r->tape) / 1e6,
-        (double)gh_tape_bytes(r->tape) / 1048576, r->folder);
+        r->o->decoder.kind == GH_DECODER_OWN ? "its own" : gh_unpool_name(r->o->decoder.unpool),
+        (double)gh_tape_count(r->tape) / 1e6, (double)gh_tape_bytes(r->tape) / 1048576, r->folder);
 }
 
 static gh_status prepare(gh_segment_run *r)

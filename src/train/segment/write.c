@@ -73,7 +73,8 @@ static json_t *training_json(const gh_segment_run *r, const gh_learn_summary *le
     snprintf(step, sizeof step, "%dx%d", r->step.width, r->step.height);
     return json_pack(
         "{s:s, s:s, s:s, s:b, s:s, s:s, s:s, s:s, s:f, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:I, s:o, s:s}",
-        "decoder", gh_decoder_name(o->decoder.kind), "unpool", gh_unpool_name(o->decoder.unpool), "body",
+        "decoder", gh_decoder_name(o->decoder.kind), "unpool",
+        o->decoder.kind == GH_DECODER_OWN ? "own" : gh_unpool_name(o->decoder.unpool), "body",
         r->body ? r->body->manifest->name : o->scratch, "frozen", o->frozen, "size", size, "window", step,
         "augment", gh_augment_text(&o->augment, augment), "balance", balances[o->balance], "dice", o->dice,
         "pictures", (json_int_t)r->data->nlearn, "judged by", (json_int_t)r->data->judge->npictures, "batch",

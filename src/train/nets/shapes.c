@@ -1,0 +1,118 @@
+/* Inference node by node, with those results computed that no picture is needed for. */
+#include "train/nets/shapes.h"
+
+#include "base/mem.h"
+#include "engine/passes/passes.h"
+
+/* Elements of a value that follows from shapes alone. */
+#define KNOWN_ELEMENTS 4096
+#define MOST_LEVELS    12
+
+typedef struct reader {
+    gh_graph *g;
+    gh_tensor *values, *in, *out;
+    gh_err *e;
+} reader;
+
+static gh_status no_memory(gh_err *e)
+{
+    return gh_fail(e, GH_NOMEM, "memory ran out at the body's shapes");
+}
+
+/* A result that no picture is needed for (shapes, constants) is computed: others' shapes may hang on it. */
+static gh_status compute_known(reader *r, const gh_node *n)
+{
+    for (uint32_t i = 0; i < n->ninputs; i++)
+        if (r->in[i].type != GH_UNKNOWN && !r->in[i].data && !(n->op->flags & GH_OP_SHAPE))
+            return GH_OK;
+    for (uint32_t i = 0; i < n->noutputs; i++) {
+        size_t count = 0;
+        if (!gh_shape_count(&count, &r->out[i].shape) || count > KNOWN_ELEMENTS)
+            return GH_OK;
+        r->out[i].data = gh_arena_array(r->g->arena, count + 1, gh_dtype_size(r->out[i].type));
+        if (!r->out[i].data)
+            return no_memory(r->e);
+    }
+    return gh_op_eval(n, r->in, r->out, r->e);
+}
+
+static gh_status infer_node(reader *r, const gh_node *n)
+{
+    gh_io io = {.node = n,
+                .opset = gh_graph_opset(r->g, n->domain),
+                .in = r->in,
+                .nin = n->ninputs,
+                .out = r->out,
+                .nout = n->noutputs,
+                .e = r->e};
+    for (uint32_t i = 0; i < n->ninputs; i++)
+        r->in[i] = n->inputs[i] == GH_NONE ? (gh_tensor){.shape.rank = -1} : r->values[n->inputs[i]];
+    for (uint32_t i = 0; i < n->noutputs; i++)
+        r->out[i] = (gh_tensor){.shape.rank = -1};
+    GH_TRY(n->op->infer(&io));
+    GH_TRY(compute_known(r, n));
+    for (uint32_t i = 0; i < n->noutputs; i++)
+        if (n->outputs[i] != GH_NONE)
+            r->values[n->outputs[i]] = r->out[i];
+    return GH_OK;
+}
+
+static gh_status infer_all(reader *r, int width, int height)
+{
+    gh_graph *g = r->g;
+    for (uint32_t v = 0; v < g->nvalues; v++) {
+        if (g->values[v].data && !gh_graph_elements(g, v))
+            return no_memory(r->e);
+        r->values[v] =
+            (gh_tensor){g->values[v].type, g->values[v].shape, (void *)(uintptr_t)g->values[v].data};
+    }
+    r->values[g->inputs[0]].shape = gh_shape_of(4, (int64_t[]){1, 3, height, width});
+    for (uint32_t i = 0; i < g->nnodes; i++)
+        if (!g->nodes[i].dead)
+            GH_TRY(infer_node(r, &g->nodes[i]));
+    return GH_OK;
+}
+
+gh_status gh_shapes_read(gh_shapes *out, gh_graph *g, int width, int height, gh_err *e)
+{
+    uint32_t most = 1;
+    reader r = {.g = g, .e = e};
+    if (g->ninputs != 1)
+        return gh_fail(e, GH_UNSUPPORTED, "the body has %u inputs; one picture is what it gets", g->ninputs);
+    GH_TRY(gh_graph_sort(g, e));
+    GH_TRY(gh_graph_bind(g, e));
+    for (uint32_t i = 0; i < g->nnodes; i++) {
+        most = g->nodes[i].ninputs > most ? g->nodes[i].ninputs : most;
+        most = g->nodes[i].noutputs > most ? g->nodes[i].noutputs : most;
+    }
+    r.values = gh_calloc(g->nvalues + 1u, sizeof *r.values);
+    r.in = gh_calloc(most, sizeof *r.in);
+    r.out = gh_calloc(most, sizeof *r.out);
+    gh_status status = r.values && r.in && r.out ? infer_all(&r, width, height) : no_memory(e);
+    if (status == GH_OK) {
+        *out = (gh_shapes){r.values, width, height};
+        r.values = NULL;
+    }
+    gh_free(r.values);
+    gh_free(r.in);
+    gh_free(r.out);
+    return status;
+}
+
+void gh_shapes_free(gh_shapes *s)
+{
+    gh_free(s->values);
+    *s = (gh_shapes){0};
+}
+
+int gh_shapes_level(const gh_shapes *s, uint32_t v)
+{
+    const gh_tensor *t = v == GH_NONE ? NULL : &s->values[v];
+    const int64_t *d = t ? t->shape.dims : NULL;
+    if (!t || t->type != GH_F32 || t->data || t->shape.rank != 4 || d[0] != 1)
+        return -1;
+    for (int i = 0; i < MOST_LEVELS; i++)
+        if (d[2] << i == s->height && d[3] << i == s->width)
+            return i;
+    return -1;
+}
