@@ -180,6 +180,42 @@ START_TEST(test_same_bytes)
 }
 END_TEST
 
+/* A network of masks as the body of another: its scores go by the classes' names, not by their numbers. */
+START_TEST(test_own_decoder_goes_on)
+{
+    char body[256], out[256];
+    o.learn.epochs = 25;
+    o.batch = 2;
+    must();
+    double before = s.miou;
+    snprintf(body, sizeof body, "%s", o.out);
+    snprintf(out, sizeof out, "%s", tiny_path("again"));
+    o.body = body;
+    o.out = out;
+    o.scratch = NULL;
+    o.decoder.kind = GH_DECODER_OWN;
+    o.learn.epochs = 1;
+    o.learn.rate = 1e-7;
+    must();
+    ck_assert_double_gt(before, 0.75);
+    ck_assert_double_eq_tol(s.miou, before, 0.02);
+    tiny_text("data/classes.txt", "background\nbar\nsquare\nvoid\n");
+    must();
+    ck_assert_double_lt(s.miou, 0.5);
+    o.frozen = true; /* the layer of scores alone learns that bars are squares now */
+    o.learn.epochs = 10;
+    o.learn.rate = 0.05;
+    must();
+    ck_assert_double_gt(s.miou, 0.6);
+    o.cut = "logits";
+    refused(GH_ARG, "--cut does not go with it");
+    o.cut = NULL;
+    o.decoder.kind = GH_DECODER_FCN8; /* any decoder goes on such a body, too */
+    o.learn.epochs = 1;
+    must();
+}
+END_TEST
+
 START_TEST(test_bad_data_is_told)
 {
     pair("train", 20, SIDE - 1);
@@ -259,6 +295,7 @@ Suite *gh_suite_train_segment(void)
     tcase_add_checked_fixture(c, setup, teardown);
     tcase_add_test(c, test_learns_and_is_served);
     tcase_add_test(c, test_same_bytes);
+    tcase_add_test(c, test_own_decoder_goes_on);
     tcase_add_test(c, test_bad_data_is_told);
     tcase_add_test(c, test_classes_and_weights);
     tcase_add_test(c, test_sheet);
