@@ -39,8 +39,9 @@ static const gh_usage usage = {
     .about =
         "Turns a foreign weight file into an ONNX model. Nothing in the file is executed. Networks:\n"
         "efficientnet-lite0 to -lite4, mobilenet-v2, resnet18, resnet34, resnet50 (torchvision's\n"
-        "names), retinaface-mobilenet0.25; TFLite files and TF.js graph models (model.json) bring their\n"
-        "own. An ONNX file is copied as it is, after a check that gharial runs it.",
+        "names), retinaface-mobilenet0.25, and face-expression (face-api's, a TF.js manifest of weights);\n"
+        "TFLite files and TF.js graph models (model.json) bring their own. An ONNX file is copied as it is, "
+        "after a check that gharial runs it.",
     .example = "gharial import --from torch --arch efficientnet-lite0 weights.pth --out model.onnx",
     .options = options,
     .min_args = 1,
@@ -158,7 +159,8 @@ static gh_status import_tflite(const job *j, const char *file, gh_err *e)
 static gh_status import_tfjs(const job *j, const char *file, gh_err *e)
 {
     gh_graph *g = NULL;
-    gh_status status = gh_tfjs_read(&g, file, &(gh_tfjs_cut){j->inputs, j->cut}, e);
+    gh_status status = j->arch ? gh_tfjs_read_weights(&g, file, j->arch, e)
+                               : gh_tfjs_read(&g, file, &(gh_tfjs_cut){j->inputs, j->cut}, e);
     return write_graph(j, file, g, status, e);
 }
 
@@ -168,7 +170,7 @@ static gh_status import_torch(const job *j, const char *file, gh_err *e)
     gh_graph *g = NULL;
     gh_status status = gh_torch_open(&weights, file, e);
     if (status == GH_OK)
-        status = gh_arch_build(&g, j->arch, weights, e);
+        status = gh_arch_build_torch(&g, j->arch, weights, e);
     if (status == GH_OK)
         status = gh_onnx_write(g, j->out, e);
     if (status == GH_OK)

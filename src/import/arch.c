@@ -20,6 +20,7 @@ static const struct {
     {"resnet34", gh_arch_resnet, {.blocks = {3, 4, 6, 3}}},
     {"resnet50", gh_arch_resnet, {.blocks = {3, 4, 6, 3}, .bottleneck = true}},
     {"retinaface-mobilenet0.25", gh_arch_retinaface, {.size = 0}},
+    {"face-expression", gh_arch_face_expression, {.size = 112}},
 };
 
 const char *gh_arch_name(size_t i)
@@ -39,7 +40,7 @@ static gh_status unknown(const char *arch, gh_err *e)
     return status;
 }
 
-gh_status gh_arch_build(gh_graph **out, const char *arch, gh_torch *weights, gh_err *e)
+gh_status gh_arch_build(gh_graph **out, const char *arch, gh_weights *weights, gh_err *e)
 {
     size_t i = 0;
     while (i < GH_COUNT(archs) && strcmp(archs[i].name, arch) != 0)
@@ -62,5 +63,14 @@ gh_status gh_arch_build(gh_graph **out, const char *arch, gh_torch *weights, gh_
         *out = g;
     else
         gh_graph_free(&g);
+    return status;
+}
+
+gh_status gh_arch_build_torch(gh_graph **out, const char *arch, const gh_torch *t, gh_err *e)
+{
+    gh_weights weights;
+    GH_TRY(gh_torch_weights(&weights, t, e));
+    gh_status status = gh_arch_build(out, arch, &weights, e);
+    gh_weights_close(&weights);
     return status;
 }

@@ -28,7 +28,7 @@ uint32_t gh_arch_add_classifier(gh_graph *g, gh_params *p, uint32_t in, const ch
 {
     char name[64];
     snprintf(name, sizeof name, "%s.weight", module);
-    const gh_torch_tensor *fc = gh_torch_find(p->source, name);
+    const gh_weight *fc = gh_weights_find(p->source, name);
     int64_t classes = fc && fc->shape.rank == 2 && fc->shape.dims[0] > 0 ? fc->shape.dims[0] : 1000;
     const int64_t shape[2] = {classes, channels};
     const float *w = gh_params_get(p, module, "weight", 2, shape);

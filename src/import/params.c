@@ -10,7 +10,7 @@
 #define MAX_ROOM  330 /* characters for names in a sentence; gh_err holds 507 */
 #define COUNTER   "num_batches_tracked"
 
-gh_status gh_params_open(gh_params *out, gh_torch *source, gh_err *e)
+gh_status gh_params_open(gh_params *out, gh_weights *source, gh_err *e)
 {
     gh_params p = {.source = source};
     p.missing.names.limit = p.misshapen.names.limit = p.unused.names.limit = MAX_ROOM;
@@ -49,10 +49,10 @@ static bool fits(const gh_shape *shape, int rank, const int64_t *dims)
 const float *gh_params_get(gh_params *p, const char *prefix, const char *name, int rank, const int64_t *dims)
 {
     char full[160], have[64], need[64], text[320];
-    snprintf(full, sizeof full, "%s.%s", prefix, name);
+    snprintf(full, sizeof full, "%s%c%s", prefix, p->source->separator, name);
     gh_shape wanted = gh_shape_of(rank, dims);
     gh_shape_text(&wanted, need, sizeof need);
-    gh_torch_tensor *t = gh_torch_find(p->source, full);
+    gh_weight *t = gh_weights_find(p->source, full);
     if (!t) {
         snprintf(text, sizeof text, "%s (%s)", full, need);
         note(&p->missing, "missing", text);
@@ -67,7 +67,7 @@ const float *gh_params_get(gh_params *p, const char *prefix, const char *name, i
     }
     float *copy = gh_arena_array(p->arena, t->count, sizeof *copy);
     if (copy)
-        gh_torch_copy_f32(copy, t);
+        p->source->copy(copy, t->at);
     p->no_memory |= !copy;
     return copy;
 }
@@ -80,8 +80,8 @@ static bool is_counter(const char *name)
 
 static void note_unused(gh_params *p)
 {
-    for (size_t i = 0; i < gh_torch_count(p->source); i++) {
-        const gh_torch_tensor *t = gh_torch_at(p->source, i);
+    for (size_t i = 0; i < p->source->count; i++) {
+        const gh_weight *t = &p->source->items[i];
         if (!t->used && !is_counter(t->name))
             note(&p->unused, "not used", t->name);
     }

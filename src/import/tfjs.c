@@ -3,6 +3,7 @@
 #include "import/tfjs.h"
 
 #include "base/mem.h"
+#include "import/arch.h"
 #include "import/tfjs_ops.h"
 
 #include <stdio.h>
@@ -205,7 +206,10 @@ static gh_status map_shards(gh_map *maps, gh_tfjs_model *m, const char *path, gh
     return status;
 }
 
-static gh_status read_mapped(gh_graph **out, gh_tfjs_model *m, const char *path, const gh_tfjs_cut *cut,
+/* What becomes of a model whose shards are mapped. */
+typedef gh_status (*then)(gh_graph **out, gh_tfjs_model *m, const void *how, gh_err *e);
+
+static gh_status with_shards(gh_graph **out, gh_tfjs_model *m, const char *path, then next, const void *how,
                              gh_err *e)
 {
     gh_map *maps = gh_calloc((size_t)m->nfiles + 1, sizeof *maps);
@@ -213,22 +217,50 @@ static gh_status read_mapped(gh_graph **out, gh_tfjs_model *m, const char *path,
         return gh_fail(e, GH_NOMEM, "no memory for paths");
     gh_status status = map_shards(maps, m, path, e);
     if (status == GH_OK)
-        status = import(out, m, cut, e);
+        status = next(out, m, how, e);
     for (uint32_t i = 0; i < m->nfiles; i++)
         gh_map_close(&maps[i]);
     gh_free(maps);
     return status;
 }
 
-gh_status gh_tfjs_read(gh_graph **out, const char *path, const gh_tfjs_cut *cut, gh_err *e)
+typedef gh_status (*parser)(gh_tfjs_model **out, const char *text, size_t len, gh_err *e);
+
+static gh_status read_file(gh_graph **out, const char *path, parser parse, then next, const void *how,
+                           gh_err *e)
 {
     gh_tfjs_model *m = NULL;
     gh_map json = {0};
     GH_TRY(gh_map_open(&json, path, GH_TFJS_MAX_JSON, e));
-    gh_status status = gh_tfjs_parse(&m, json.size ? (const char *)json.data : "", json.size, e);
+    gh_status status = parse(&m, json.size ? (const char *)json.data : "", json.size, e);
     gh_map_close(&json);
     if (status == GH_OK)
-        status = read_mapped(out, m, path, cut, e);
+        status = with_shards(out, m, path, next, how, e);
     gh_tfjs_free(&m);
     return status == GH_OK ? GH_OK : gh_err_prefix(e, status, "%s", path);
+}
+
+static gh_status build_graph(gh_graph **out, gh_tfjs_model *m, const void *cut, gh_err *e)
+{
+    return import(out, m, cut, e);
+}
+
+gh_status gh_tfjs_read(gh_graph **out, const char *path, const gh_tfjs_cut *cut, gh_err *e)
+{
+    return read_file(out, path, gh_tfjs_parse, build_graph, cut, e);
+}
+
+static gh_status build_arch(gh_graph **out, gh_tfjs_model *m, const void *arch, gh_err *e)
+{
+    gh_weights weights;
+    GH_TRY(gh_tfjs_join(m, m->arena, e));
+    GH_TRY(gh_tfjs_weights(&weights, m, e));
+    gh_status status = gh_arch_build(out, arch, &weights, e);
+    gh_weights_close(&weights);
+    return status;
+}
+
+gh_status gh_tfjs_read_weights(gh_graph **out, const char *path, const char *arch, gh_err *e)
+{
+    return read_file(out, path, gh_tfjs_parse_weights, build_arch, arch, e);
 }

@@ -28,4 +28,8 @@ GH_MUST_CHECK gh_status gh_tfjs_read_bytes(gh_graph **out, const char *json, siz
                                            const gh_tfjs_blob *shards, size_t count, const gh_tfjs_cut *cut,
                                            gh_err *e);
 
+/* A network of the table (import/arch.h) with the weights of a manifest, a list of groups as a
+ * weightsManifest is, and the shards beside it: for models that were published without a topology. */
+GH_MUST_CHECK gh_status gh_tfjs_read_weights(gh_graph **out, const char *path, const char *arch, gh_err *e);
+
 #endif

@@ -140,19 +140,25 @@ static gh_status link_weights(gh_tfjs_model *m, gh_err *e)
     return status;
 }
 
-gh_status gh_tfjs_parse(gh_tfjs_model **out, const char *text, size_t len, gh_err *e)
+/* Nodes, unless the weights alone are wanted. */
+static gh_status read_graph(gh_tfjs_model *m, gh_err *e)
+{
+    GH_TRY(check_kind(m->root, e));
+    return read_nodes(m, e);
+}
+
+static gh_status parse(gh_tfjs_model **out, const char *text, size_t len, bool weights_only, gh_err *e)
 {
     const gh_json_limits limits = {GH_TFJS_MAX_JSON, MAX_DEPTH, 0};
     gh_tfjs_model *m = gh_calloc(1, sizeof *m);
     if (!m)
         return no_memory(e);
     m->arena = gh_arena_new(MAX_TABLES);
-    gh_status status =
-        m->arena ? gh_json_load(&m->root, "the topology", text, len, &limits, e) : no_memory(e);
-    if (status == GH_OK)
-        status = check_kind(m->root, e);
-    if (status == GH_OK)
-        status = read_nodes(m, e);
+    gh_status status = m->arena ? gh_json_load(&m->root, weights_only ? "the manifest" : "the topology", text,
+                                               len, &limits, e)
+                                : no_memory(e);
+    if (status == GH_OK && !weights_only)
+        status = read_graph(m, e);
     if (status == GH_OK)
         status = gh_tfjs_read_manifest(m, e);
     if (status == GH_OK)
@@ -162,6 +168,16 @@ gh_status gh_tfjs_parse(gh_tfjs_model **out, const char *text, size_t len, gh_er
     else
         gh_tfjs_free(&m);
     return status;
+}
+
+gh_status gh_tfjs_parse(gh_tfjs_model **out, const char *text, size_t len, gh_err *e)
+{
+    return parse(out, text, len, false, e);
+}
+
+gh_status gh_tfjs_parse_weights(gh_tfjs_model **out, const char *text, size_t len, gh_err *e)
+{
+    return parse(out, text, len, true, e);
 }
 
 void gh_tfjs_free(gh_tfjs_model **model)

@@ -7,6 +7,7 @@
 #include "base/arena.h"
 #include "engine/symbols.h"
 #include "engine/tensor.h"
+#include "import/weights.h"
 
 #include <jansson.h>
 
@@ -70,6 +71,11 @@ typedef struct gh_tfjs_model {
 /* Reads the topology. GH_FORMAT for what is no graph model or lies, GH_UNSUPPORTED (a Keras model, weights of
  * another type), GH_LIMIT. */
 GH_MUST_CHECK gh_status gh_tfjs_parse(gh_tfjs_model **out, const char *text, size_t len, gh_err *e);
+/* Reads weights alone: a list of groups, as a weightsManifest is, that stands by itself or in a model whose
+ * topology is of another kind. */
+GH_MUST_CHECK gh_status gh_tfjs_parse_weights(gh_tfjs_model **out, const char *text, size_t len, gh_err *e);
+/* The joined weights by name, which borrow the model; to be closed. */
+GH_MUST_CHECK gh_status gh_tfjs_weights(gh_weights *out, const gh_tfjs_model *m, gh_err *e);
 void gh_tfjs_free(gh_tfjs_model **model);
 /* The weightsManifest, for gh_tfjs_parse. */
 GH_MUST_CHECK gh_status gh_tfjs_read_manifest(gh_tfjs_model *m, gh_err *e);

@@ -144,7 +144,7 @@ static gh_status read_group(gh_tfjs_model *m, const json_t *json, uint32_t group
 
 gh_status gh_tfjs_read_manifest(gh_tfjs_model *m, gh_err *e)
 {
-    const json_t *list = json_object_get(m->root, "weightsManifest");
+    const json_t *list = json_is_array(m->root) ? m->root : json_object_get(m->root, "weightsManifest");
     size_t groups = json_array_size(list), files = 0, weights = 0;
     if (!json_is_array(list))
         return gh_fail(e, GH_FORMAT,
@@ -240,4 +240,23 @@ void gh_tfjs_ints(int64_t *dst, const gh_tfjs_weight *w)
         double v = round(element(w, i)); /* quantised ones come to lie beside a whole number */
         dst[i] = v >= -0x1p31 && v <= 0x1p31 ? (int64_t)v : 0;
     }
+}
+
+static void copy_weight(float *dst, const void *weight)
+{
+    gh_tfjs_floats(dst, weight);
+}
+
+gh_status gh_tfjs_weights(gh_weights *out, const gh_tfjs_model *m, gh_err *e)
+{
+    GH_TRY(gh_weights_open(out, m->nweights, e));
+    out->separator = '/';
+    out->copy = copy_weight;
+    for (uint32_t i = 0; i < m->nweights; i++) {
+        const gh_tfjs_weight *from = &m->weights[i];
+        out->items[i] =
+            (gh_weight){.name = from->name, .shape = from->shape, .count = from->count, .at = from};
+    }
+    gh_weights_sort(out);
+    return GH_OK;
 }

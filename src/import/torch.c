@@ -224,3 +224,21 @@ gh_torch_tensor *gh_torch_find(gh_torch *t, const char *name)
     gh_torch_tensor wanted = {.name = name};
     return bsearch(&wanted, t->tensors, t->count, sizeof *t->tensors, by_name);
 }
+
+static void copy_tensor(float *dst, const void *tensor)
+{
+    gh_torch_copy_f32(dst, tensor);
+}
+
+gh_status gh_torch_weights(gh_weights *out, const gh_torch *t, gh_err *e)
+{
+    GH_TRY(gh_weights_open(out, t->count, e));
+    out->copy = copy_tensor;
+    for (size_t i = 0; i < t->count; i++) {
+        const gh_torch_tensor *from = &t->tensors[i];
+        out->items[i] =
+            (gh_weight){.name = from->name, .shape = from->shape, .count = from->count, .at = from};
+    }
+    gh_weights_sort(out);
+    return GH_OK;
+}

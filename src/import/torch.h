@@ -3,7 +3,7 @@
 #ifndef GH_IMPORT_TORCH_H
 #define GH_IMPORT_TORCH_H
 
-#include "engine/tensor.h"
+#include "import/weights.h"
 
 /* Largest checkpoint in bytes. */
 #define GH_TORCH_MAX_BYTES ((size_t)8 << 30)
@@ -28,7 +28,6 @@ typedef struct gh_torch_tensor {
     size_t count;                 /* elements */
     int64_t strides[GH_MAX_RANK]; /* elements, not negative; often not those of a contiguous tensor */
     const uint8_t *data;          /* first element, of any alignment, little-endian */
-    bool used;                    /* for the caller to mark */
 } gh_torch_tensor;
 
 typedef struct gh_torch gh_torch;
@@ -48,5 +47,8 @@ gh_torch_tensor *gh_torch_find(gh_torch *t, const char *name);
 const char *gh_torch_type_name(gh_torch_type type);
 /* Writes tensor->count floats, row-major, at dst; half, bfloat16, double and integers are converted. */
 void gh_torch_copy_f32(float *dst, const gh_torch_tensor *tensor);
+
+/* The table as weights, which borrow it; to be closed. */
+GH_MUST_CHECK gh_status gh_torch_weights(gh_weights *out, const gh_torch *t, gh_err *e);
 
 #endif

@@ -37,11 +37,13 @@ static void unpack(const gh_tfjs_weight *w)
     gh_free(any);
 }
 
-static void read_weights(const char *json, const uint8_t *shard, size_t size)
+typedef gh_status (*parser)(gh_tfjs_model **out, const char *text, size_t len, gh_err *e);
+
+static void read_weights(parser parse, const char *json, const uint8_t *shard, size_t size)
 {
     gh_err e = {0};
     gh_tfjs_model *m = NULL;
-    gh_status status = gh_tfjs_parse(&m, json, strlen(json), &e);
+    gh_status status = parse(&m, json, strlen(json), &e);
     GH_ASSERT(status == GH_OK ? m != NULL : !m && e.status == status && strlen(e.text) > 10);
     gh_arena *arena = m ? gh_arena_new((size_t)64 << 20) : NULL;
     for (uint32_t i = 0; m && i < m->nfiles; i++) {
@@ -66,7 +68,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         memcpy(shard, data, size);
     const gh_tfjs_cut cut = {*inputs ? inputs : NULL, *outputs ? outputs : NULL};
     const gh_tfjs_blob blob = {"w", shard, size};
-    read_weights(json, shard, size);
+    read_weights(gh_tfjs_parse, json, shard, size);
+    read_weights(gh_tfjs_parse_weights, json, shard, size);
     gh_status status = gh_tfjs_read_bytes(&g, json, strlen(json), &blob, 1, &cut, &e);
     GH_ASSERT(status == GH_OK ? g != NULL : !g && e.status == status && strlen(e.text) > 10);
     gh_graph_free(&g);

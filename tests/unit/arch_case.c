@@ -147,7 +147,7 @@ gh_status ac_build(gh_graph **g, const char *arch, gh_err *e)
     ck_old(&bytes, ac_tensors, ac_count);
     gh_status status = gh_torch_open_bytes(&weights, bytes.data, bytes.len, e);
     if (status == GH_OK)
-        status = gh_arch_build(g, arch, weights, e);
+        status = gh_arch_build_torch(g, arch, weights, e);
     gh_torch_free(&weights);
     gh_buf_free(&bytes);
     return status;
