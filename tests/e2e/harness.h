@@ -20,15 +20,20 @@ typedef struct server {
 
 /* The program under test. */
 const char *binary(void);
-/* A folder with the real model and two that are made here: "tiny" answers at once, "slow" takes at least a
- * quarter of a second. Made at the first call; a case without a server of its own calls models_make before
- * its tests, so that they share it. Removed when the process ends. */
+/* A folder with the real model and two that are made here: "tiny" answers at once, "slow" takes
+ * fifty milliseconds or more. Made at the first call; a case without a server of its own calls models_make
+ * before its tests, so that they share it. Removed when the process ends. */
 const char *models_dir(void);
 void models_make(void);
 
 /* Starts `gharial serve` on a free port with further arguments (ended by NULL) and waits until it prints that
  * it is ready. */
 void server_start(server *s, const char *const *args);
+/* The whole command, until it listens; as that user, without groups, in the folder / and with an empty
+ * environment, unless that is 0. */
+void server_launch(server *s, const char *const *argv, uid_t user);
+/* Waits until it is ready. */
+void server_ready(server *s);
 /* Sends SIGTERM, waits, gives the exit code (-1: it was killed). */
 int server_stop(server *s);
 /* Waits for the exit, whatever brought it. */
@@ -48,6 +53,8 @@ void link_model(const char *name, const char *folder);
 const gh_buf *photo(const char *name);
 /* A photo as JPEG, as a camera held that way would store it: EXIF orientation 1 to 8. */
 void photo_turned(gh_buf *out, const char *name, int orientation);
+/* The photo of the astronaut three times side by side, the third half as large, as a PNG of 1280 x 512. */
+void photo_crew(gh_buf *png);
 /* Makes the folder and writes eight square pieces of the photo there, as JPEG files: a class to train on. */
 void photo_pieces(const char *folder, const char *name);
 void add_base64(gh_buf *out, const void *data, size_t len);

@@ -75,6 +75,30 @@ void photo_turned(gh_buf *out, const char *name, int orientation)
     gh_image_free(&stored);
 }
 
+void photo_crew(gh_buf *png)
+{
+    gh_image_info info;
+    gh_image *one = NULL;
+    gh_err e = {0};
+    const gh_buf *file = photo("astronaut.png");
+    ck_assert_int_eq(gh_image_probe(&info, file->data, file->len, NULL, &e), GH_OK);
+    ck_assert_int_eq(gh_image_decode(&one, file->data, file->len, &info, 0, 0, &e), GH_OK);
+    int side = one->width, width = 2 * side + side / 2;
+    uint8_t *all = calloc((size_t)width * (size_t)side, 3);
+    ck_assert_ptr_nonnull(all);
+    for (int y = 0; y < side; y++)
+        for (int x = 0; x < width; x++) {
+            int scale = x < 2 * side ? 1 : 2, fx = x < 2 * side ? x % side : 2 * (x - 2 * side),
+                fy = y * scale;
+            if (fy < side)
+                memcpy(all + ((size_t)y * (size_t)width + (size_t)x) * 3,
+                       one->pixels + ((size_t)fy * (size_t)side + (size_t)fx) * 3, 3);
+        }
+    ck_assert_int_eq(gh_png_encode_rgb(png, all, width, side, &e), GH_OK);
+    free(all);
+    gh_image_free(&one);
+}
+
 void add_base64(gh_buf *out, const void *data, size_t len)
 {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

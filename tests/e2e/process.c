@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -23,13 +24,23 @@ const char *binary(void)
     return path;
 }
 
+/* To be nobody in particular, without any group: no name, no home. */
+static void become(uid_t user)
+{
+    if (setgroups(0, NULL) != 0 || setresgid(user, user, user) != 0 || setresuid(user, user, user) != 0 ||
+        chdir("/") != 0 || clearenv() != 0)
+        _exit(125);
+}
+
 /* The child dies with the test that started it. */
-static pid_t spawn(char *const *argv, int out, int err)
+static pid_t spawn(char *const *argv, int out, int err, uid_t user)
 {
     pid_t parent = getpid(), pid = fork();
     ck_assert_int_ge(pid, 0);
     if (pid > 0)
         return pid;
+    if (user)
+        become(user);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent)
         _exit(126);
@@ -68,42 +79,56 @@ void server_log(gh_buf *out, const server *s)
     out->len--;
 }
 
-void server_start(server *s, const char *const *args)
+/* Reads what the server prints up to a line that begins so. */
+static void read_until(server *s, const char *wanted)
 {
-    static const char listening[] = "listening on ", scheme[] = "http://";
-    const char *argv[MAX_ARGS] = {binary(), "serve", "--listen", "127.0.0.1:0", "--models", models_dir()};
-    size_t n = 6;
-    int out[2];
+    static const char listening[] = "listening on ", scheme[] = "http://", proposed[] = "try: ";
     char line[512];
-    memset(s, 0, sizeof *s);
-    for (; args && *args; args++) {
-        ck_assert_uint_lt(n + 1, MAX_ARGS);
-        argv[n++] = *args;
-    }
-    snprintf(s->log, sizeof s->log, "/tmp/gharial-e2e-log-XXXXXX");
-    int err = mkostemp(s->log, O_CLOEXEC);
-    ck_assert_int_ge(err, 0);
-    ck_assert_int_eq(pipe2(out, O_CLOEXEC), 0);
-    s->pid = spawn((char *const *)(uintptr_t)argv, out[1], err);
-    s->out = out[0];
-    close(out[1]);
-    close(err);
-    bool ready = false;
-    while (!ready && read_line(line, sizeof line, s->out)) {
+    while (read_line(line, sizeof line, s->out)) {
         if (strncmp(line, listening, sizeof listening - 1) == 0) {
             const char *at = line + sizeof listening - 1;
             at += strncmp(at, scheme, sizeof scheme - 1) == 0 ? sizeof scheme - 1 : 0;
             snprintf(s->address, sizeof s->address, "%.63s", at);
         }
-        ready = strncmp(line, "try: curl", 9) == 0;
-        if (ready)
-            snprintf(s->command, sizeof s->command, "%.255s", line + 5);
+        if (strncmp(line, proposed, sizeof proposed - 1) == 0)
+            snprintf(s->command, sizeof s->command, "%.255s", line + sizeof proposed - 1);
+        if (strncmp(line, wanted, strlen(wanted)) == 0)
+            return;
     }
-    if (!ready) {
-        gh_buf log = {0};
-        server_log(&log, s);
-        ck_abort_msg("the server does not start: %s", (char *)log.data);
+    gh_buf log = {0};
+    server_log(&log, s);
+    ck_abort_msg("the server does not start: %s", (char *)log.data);
+}
+
+void server_launch(server *s, const char *const *argv, uid_t user)
+{
+    int out[2];
+    memset(s, 0, sizeof *s);
+    snprintf(s->log, sizeof s->log, "/tmp/gharial-e2e-log-XXXXXX");
+    int err = mkostemp(s->log, O_CLOEXEC);
+    ck_assert_int_ge(err, 0);
+    ck_assert_int_eq(pipe2(out, O_CLOEXEC), 0);
+    s->pid = spawn((char *const *)(uintptr_t)argv, out[1], err, user);
+    s->out = out[0];
+    close(out[1]);
+    close(err);
+    read_until(s, "listening on ");
+}
+
+void server_ready(server *s)
+{
+    read_until(s, "try: curl");
+}
+
+void server_start(server *s, const char *const *args)
+{
+    const char *argv[MAX_ARGS] = {binary(), "serve", "--listen", "127.0.0.1:0", "--models", models_dir()};
+    for (size_t n = 6; args && *args; args++, n++) {
+        ck_assert_uint_lt(n + 1, MAX_ARGS);
+        argv[n] = *args;
     }
+    server_launch(s, argv, 0);
+    server_ready(s);
 }
 
 int server_wait(server *s)
@@ -164,7 +189,7 @@ int run_binary(gh_buf *out, gh_buf *err, const char *const *args)
     gh_buf_free(err);
     ck_assert_int_eq(pipe2(outs, O_CLOEXEC), 0);
     ck_assert_int_eq(pipe2(errs, O_CLOEXEC), 0);
-    pid_t pid = spawn((char *const *)(uintptr_t)argv, outs[1], errs[1]);
+    pid_t pid = spawn((char *const *)(uintptr_t)argv, outs[1], errs[1], 0);
     close(outs[1]);
     close(errs[1]);
     collect(out, err, outs[0], errs[0]);

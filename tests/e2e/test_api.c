@@ -287,6 +287,9 @@ START_TEST(test_models_list_and_page)
         ck_assert_str_gt(name, last);
         last = name;
         ck_assert_str_eq(json_string_value(json_object_get(one, "state")), "ready");
+        ck_assert_str_eq(json_string_value(json_object_get(one, "task")), "classify");
+        ck_assert_int_ge(json_integer_value(json_object_get(json_object_get(one, "input"), "width")), 32);
+        ck_assert_int_ge(json_integer_value(json_object_get(json_object_get(one, "input"), "height")), 32);
         ck_assert_ptr_null(json_object_get(one, "labels"));
     }
     ck_assert_int_eq(json_integer_value(json_object_get(json_array_get(list, 0), "label_count")), 1000);

@@ -105,6 +105,14 @@ START_TEST(test_sizes_that_headers_claim)
     post("/classify", NULL, png.data, png.len);
     check_problem(&r, 413, "50000");
     gh_buf_free(&png);
+    lying_png(&png, 10000, 5000); /* as many as may be, if they were there */
+    post("/classify", NULL, png.data, png.len);
+    check_problem(&r, 422, "PNG");
+    gh_buf_free(&png);
+    lying_png(&png, 10000, 5001);
+    post("/classify", NULL, png.data, png.len);
+    check_problem(&r, 413, "10000 x 5001 = 50010000 pixels");
+    gh_buf_free(&png);
     lying_png(&png, 0, 5);
     post("/classify", NULL, png.data, png.len);
     check_problem(&r, 422, "");

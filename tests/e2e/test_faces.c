@@ -2,7 +2,6 @@
 #include "e2e/harness.h"
 
 #include "base/file.h"
-#include "image/image.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -83,35 +82,10 @@ START_TEST(test_the_astronaut_is_happy)
 }
 END_TEST
 
-/* Three of her, one of them half as large: a head for each, the largest first. */
-static void make_crew(gh_buf *png)
-{
-    gh_image_info info;
-    gh_image *one = NULL;
-    gh_err e = {0};
-    const gh_buf *file = photo("astronaut.png");
-    ck_assert_int_eq(gh_image_probe(&info, file->data, file->len, NULL, &e), GH_OK);
-    ck_assert_int_eq(gh_image_decode(&one, file->data, file->len, &info, 0, 0, &e), GH_OK);
-    int side = one->width, width = 2 * side + side / 2;
-    uint8_t *all = calloc((size_t)width * (size_t)side, 3);
-    ck_assert_ptr_nonnull(all);
-    for (int y = 0; y < side; y++)
-        for (int x = 0; x < width; x++) {
-            int scale = x < 2 * side ? 1 : 2, fx = x < 2 * side ? x % side : 2 * (x - 2 * side),
-                fy = y * scale;
-            if (fy < side)
-                memcpy(all + ((size_t)y * (size_t)width + (size_t)x) * 3,
-                       one->pixels + ((size_t)fy * (size_t)side + (size_t)fx) * 3, 3);
-        }
-    ck_assert_int_eq(gh_png_encode_rgb(png, all, width, side, &e), GH_OK);
-    free(all);
-    gh_image_free(&one);
-}
-
 START_TEST(test_several_faces_in_a_batch)
 {
     gh_buf crew = {0}, body = {0};
-    make_crew(&crew);
+    photo_crew(&crew);
     add_part(&body, "image", crew.data, crew.len);
     add_part(&body, "image", photo("chelsea.png")->data, photo("chelsea.png")->len);
     end_parts(&body);

@@ -150,6 +150,23 @@ START_TEST(test_a_deadline_passes_in_the_queue)
 }
 END_TEST
 
+/* The clock starts with the last byte of the body, however long that was on its way. */
+START_TEST(test_a_deadline_counts_from_the_last_byte)
+{
+    const gh_buf *picture = photo("coffee.png");
+    char head[256];
+    int fd = connect_to(s.address);
+    snprintf(head, sizeof head,
+             "POST /classify?model=tiny&timeout_ms=1000 HTTP/1.1\r\nHost: t\r\nContent-Length: %zu\r\n\r\n",
+             picture->len);
+    send_text(fd, head);
+    send_bytes(fd, picture->data, picture->len - 1);
+    usleep(1500000);
+    send_bytes(fd, picture->data + picture->len - 1, 1);
+    ck_assert_int_eq(status_of(fd), 200);
+}
+END_TEST
+
 START_TEST(test_a_deadline_passes_at_work)
 {
     gh_buf body = {0};
@@ -426,6 +443,7 @@ Suite *suite_load(void)
     tcase_add_test(t, test_a_full_queue_is_429);
     tcase_add_test(t, test_a_burst_gets_answers_or_429);
     tcase_add_test(t, test_a_deadline_passes_in_the_queue);
+    tcase_add_test(t, test_a_deadline_counts_from_the_last_byte);
     tcase_add_test(t, test_a_deadline_passes_at_work);
     tcase_add_test(t, test_a_client_that_hangs_up_during_its_work);
     tcase_add_test(t, test_what_is_no_picture_does_not_wait);

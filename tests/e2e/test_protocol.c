@@ -131,6 +131,7 @@ START_TEST(test_headers_of_every_reply)
     ask(&r, s.address, "POST", "/classify", "X-Request-ID: bad id\r\n", picture->data, picture->len);
     ck_assert_int_eq(r.status, 200);
     ck_assert_uint_eq(strlen(reply_header(&r, "X-Request-ID")), 16);
+    ck_assert_str_eq(reply_header(&r, "Cache-Control"), "no-store");
     double decode = -1, queue = -1, infer = -1;
     ck_assert_int_eq(sscanf(reply_header(&r, "Server-Timing"), "decode;dur=%lf, queue;dur=%lf, infer;dur=%lf",
                             &decode, &queue, &infer),

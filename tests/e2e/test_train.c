@@ -108,6 +108,27 @@ START_TEST(test_a_head_alone_shares_the_body)
 }
 END_TEST
 
+/* A picture like none that it learnt from is "unknown"; one that is like them is not. */
+START_TEST(test_strangers_are_unknown)
+{
+    static const struct {
+        const char *file;
+        bool unknown;
+    } rows[] = {
+        {"chelsea.png", false}, {"coffee.png", false}, {"rocket.jpg", true}, {"motorcycle_left.png", true}};
+    must_train("models/pets", NULL);
+    server_start(&s, ARGS("--models", path_of("models")));
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        ck_assert_int_eq(classify("/classify?model=pets", rows[i].file), 200);
+        json_t *o = reply_json(&r);
+        ck_assert_msg(json_is_true(json_object_get(o, "unknown")) == rows[i].unknown, "%s: %s", rows[i].file,
+                      (const char *)r.body.data);
+        json_decref(o);
+    }
+    ck_assert_int_eq(server_stop(&s), 0);
+}
+END_TEST
+
 /* Lines of a file, or 0. */
 static int lines_of(const char *path)
 {
@@ -194,6 +215,7 @@ Suite *suite_train(void)
     tcase_add_checked_fixture(c, setup, teardown);
     tcase_add_test(c, test_a_running_server_takes_it_up);
     tcase_add_test(c, test_a_head_alone_shares_the_body);
+    tcase_add_test(c, test_strangers_are_unknown);
     tcase_add_loop_test(c, test_a_run_that_was_ended_goes_on, 0, 2);
     tcase_add_test(c, test_wrong_use_is_told);
     suite_add_tcase(suite, c);

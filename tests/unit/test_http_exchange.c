@@ -2,6 +2,7 @@
  * document against the route table, both ways. */
 #include "unit/suites.h"
 
+#include "base/cpu.h"
 #include "base/mem.h"
 #include "http/embedded.h"
 #include "http/exchange.h"
@@ -243,6 +244,44 @@ START_TEST(test_token)
 }
 END_TEST
 
+/* The least time of many tries, in nanoseconds: interruptions only ever add to it. */
+static uint64_t time_to_refuse(const char *authorization)
+{
+    uint64_t least = UINT64_MAX;
+    for (int i = 0; i < 2000; i++) {
+        uint64_t begin = gh_now_ns();
+        ck_assert(!gh_app_authorized(app, authorization));
+        uint64_t passed = gh_now_ns() - begin;
+        least = passed < least ? passed : least;
+    }
+    return least;
+}
+
+/* A guess whose first 4,000 characters are right takes as long as one whose first is wrong. */
+START_TEST(test_a_token_is_compared_in_constant_time)
+{
+    enum { LENGTH = 4000, BEARER = 7 };
+    char path[] = "/tmp/gharial-token-XXXXXX";
+    static char token[LENGTH + 1], late[BEARER + LENGTH + 1], early[BEARER + LENGTH + 1];
+    int fd = mkstemp(path);
+    gh_err e = {0};
+    ck_assert_int_ge(fd, 0);
+    close(fd);
+    memset(token, 't', LENGTH);
+    write_token(path, token);
+    options.token_file = path;
+    ck_assert_int_eq(gh_app_new(&app, &options, &e), GH_OK);
+    unlink(path);
+    snprintf(late, sizeof late, "Bearer %s", token);
+    ck_assert(gh_app_authorized(app, late));
+    memcpy(early, late, sizeof late);
+    late[BEARER + LENGTH - 1] = early[BEARER] = 'x';
+    double share = (double)time_to_refuse(early) / (double)time_to_refuse(late);
+    ck_assert_msg(share > 0.6 && share < 1.7, "the time for an early fault is %.3f of that for a late one",
+                  share);
+}
+END_TEST
+
 START_TEST(test_cors)
 {
     ck_assert_int_eq(ASK("GET", "/healthz", "Origin: http://a.example"), 200);
@@ -393,6 +432,7 @@ Suite *gh_suite_http_exchange(void)
     tcase_add_test(t, test_bodies_are_refused_at_the_headers);
     tcase_add_test(t, test_request_ids);
     tcase_add_test(t, test_token);
+    tcase_add_test(t, test_a_token_is_compared_in_constant_time);
     tcase_add_test(t, test_cors);
     tcase_add_test(t, test_budget_for_bodies);
     tcase_add_test(t, test_a_body_over_the_budget_is_given_up);
