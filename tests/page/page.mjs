@@ -39,7 +39,7 @@ async function open(browser, address, options = {}) {
     if (!/^(blob|data):/.test(r.url()) && !r.url().startsWith(address)) faults.push(`another host: ${r.url()}`);
   });
   await page.goto(address);
-  await page.waitForFunction(() => /ready$/.test(document.getElementById("status").textContent));
+  await page.waitForFunction(() => /models ready$/.test(document.getElementById("status").textContent));
   return page;
 }
 
@@ -180,7 +180,7 @@ async function token(browser, folder) {
     await page.goto(server.address);
     await page.fill("#token", TOKEN);
     await page.keyboard.press("Enter");
-    await page.waitForFunction(() => /ready$/.test(document.getElementById("status").textContent));
+    await page.waitForFunction(() => /models ready$/.test(document.getElementById("status").textContent));
     await choose(page, "classify", join(photos, "chelsea.png"));
     assert.match(await page.locator("#results li").first().innerText(), /cat/);
     await context.close();
