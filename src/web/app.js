@@ -12,6 +12,8 @@ let pictureName = "picture.jpg";
 let pictureURL = "";
 let maskURL = "";
 let turn = 0; // an answer that comes after a newer request is not shown
+let drawn = null; // the reply whose boxes are seen
+const PATIENCE_MS = 250; // an answer that takes longer is announced
 
 const task = () => form.elements.task.value;
 
@@ -51,8 +53,13 @@ function maskOf(reply) {
   return new Blob([Uint8Array.from(atob(reply.mask), c => c.charCodeAt(0))], { type: "image/png" });
 }
 
+function drawBoxes(reply) {
+  drawn = reply;
+  draw.boxes($("boxes"), reply);
+}
+
 function clear() {
-  draw.boxes($("boxes"), null);
+  drawBoxes(null);
   $("mask").hidden = $("maskbar").hidden = true;
   $("results").replaceChildren();
   $("timing").textContent = "";
@@ -62,7 +69,7 @@ function clear() {
 function fill(reply, milliseconds) {
   const kind = task(), inside = Object.entries(reply.time_ms || {}).map(([k, v]) => `${k} ${v.toFixed(1)}`).join(", ");
   const parts = { classify: draw.labels, localize: draw.objects, segment: draw.regions }[kind](reply);
-  draw.boxes($("boxes"), kind === "localize" ? reply : null);
+  drawBoxes(kind === "localize" ? reply : null);
   $("results").replaceChildren(...parts);
   const rate = camera.running && camera.rate ? ` · ${camera.rate.toFixed(1)} pictures a second` : "";
   $("timing").textContent = `${reply.model}: ${milliseconds.toFixed(0)} ms (${inside})${rate}`;
@@ -76,7 +83,7 @@ async function fillMask(reply, mine) {
   await draw.mask($("mask"), maskOf(reply));
   if (mine !== turn) return;
   $("maskbar").hidden = false;
-  $("mask").hidden = $("cut").checked;
+  $("mask").hidden = $("opacity").disabled = $("cut").checked;
   forgetFile();
   if (!camera.running && $("cut").checked) await showCutOut(mine);
 }
@@ -121,6 +128,7 @@ async function save() {
 // Sends the blob and shows the answer; true unless it failed.
 async function run(blob) {
   const mine = ++turn, begin = performance.now();
+  const wait = camera.running ? 0 : setTimeout(() => $("results").replaceChildren(draw.note("Asking …")), PATIENCE_MS);
   try {
     const reply = await (await post(blob, task() === "segment" ? { output: "index" } : {}, headers[task()])).json();
     if (mine !== turn) return true;
@@ -135,6 +143,8 @@ async function run(blob) {
     show(e instanceof Problem ? e.message : `the page failed: ${e.message}`);
     if (!(e instanceof Problem)) throw e;
     return false;
+  } finally {
+    clearTimeout(wait);
   }
 }
 
@@ -220,10 +230,12 @@ $("tasks").addEventListener("change", () => { fillModels(); clear(); $("picture"
 for (const id of ["model", "threshold"]) $(id).addEventListener("change", again);
 $("file").addEventListener("change", () => { use($("file").files[0], $("file").files[0]?.name); $("file").value = ""; });
 $("camera").addEventListener("click", toggleCamera);
+$("picture").addEventListener("error", () => { $("view").hidden = !camera.running; }); // the answer says what is wrong with it
 $("opacity").addEventListener("input", () => { $("mask").style.opacity = $("opacity").value / 100; });
 $("mask").style.opacity = $("opacity").value / 100;
 $("cut").addEventListener("change", () => {
   forgetFile();
+  $("opacity").disabled = $("cut").checked;
   if ($("cut").checked) showCutOut().catch(e => show(e.message));
   else showMask();
 });
@@ -241,4 +253,5 @@ document.addEventListener("click", async e => {
   e.target.textContent = "Copied";
   setTimeout(() => { e.target.textContent = "Copy"; }, 1500);
 });
+new ResizeObserver(() => draw.boxes($("boxes"), drawn)).observe($("view"));
 start();

@@ -11,6 +11,8 @@ function element(name, text, attributes = {}) {
 
 const percent = score => `${(100 * score).toFixed(1)} %`;
 
+export const note = text => element("p", text);
+
 // pairs: [[label, score], ...]
 export function bars(pairs, small) {
   const list = element("ul", undefined, { class: small ? "bars small" : "bars" });
@@ -25,8 +27,8 @@ export function bars(pairs, small) {
 
 export function labels(reply) {
   const parts = [bars(reply.labels.map(l => [l.label, l.score]))];
-  if (reply.unknown) parts.unshift(element("p", "Unknown: the picture is like none of the classes."));
-  if (!reply.labels.length && !reply.unknown) parts.push(element("p", "No label reaches the least score."));
+  if (reply.unknown) parts.unshift(note("Unknown: the picture is like none of the classes."));
+  if (!reply.labels.length && !reply.unknown) parts.push(note("No label reaches the least score."));
   return parts;
 }
 
@@ -37,7 +39,7 @@ function facts(object) {
 }
 
 export function objects(reply) {
-  if (!reply.objects.length) return [element("p", "Nothing was found.")];
+  if (!reply.objects.length) return [note("Nothing was found.")];
   return reply.objects.flatMap((o, i) => {
     const line = element("p", undefined, { class: "object" }), dot = element("b");
     dot.style.background = colour(i);
@@ -47,7 +49,7 @@ export function objects(reply) {
 }
 
 export function regions(reply) {
-  if (!reply.labels.length) return [element("p", "Nothing was found.")];
+  if (!reply.labels.length) return [note("Nothing was found.")];
   return reply.labels.map(l => {
     const line = element("p", undefined, { class: "object" }), dot = element("b");
     dot.style.background = colour(l.index - 1);
@@ -58,6 +60,7 @@ export function regions(reply) {
 }
 
 const SVG = "http://www.w3.org/2000/svg";
+const LETTERS = 13; // pixels on the screen, whatever the picture's size
 
 function shape(name, attributes) {
   const e = document.createElementNS(SVG, name);
@@ -68,15 +71,14 @@ function shape(name, attributes) {
 export function boxes(svg, reply) {
   svg.replaceChildren();
   if (!reply) return;
-  const size = Math.max(reply.width, reply.height) / 45;
+  const size = LETTERS * reply.width / (svg.clientWidth || reply.width); // in pixels of the picture
   svg.setAttribute("viewBox", `0 0 ${reply.width} ${reply.height}`);
   for (const [i, o] of reply.objects.entries()) {
     svg.append(shape("rect", { x: o.x, y: o.y, width: o.w, height: o.h, stroke: colour(i) }));
     for (const [x, y] of o.landmarks || [])
       svg.append(shape("circle", { cx: x, cy: y, r: size / 8, fill: colour(i) }));
-    const known = facts(o).map(f => f.best);
     const text = shape("text", { x: o.x + size / 4, y: Math.max(o.y - size / 3, size), "font-size": size, "stroke-width": size / 6 });
-    text.textContent = [known.length ? known.join(", ") : o.label, `${Math.round(o.score * 100)} %`].join(" ");
+    text.textContent = [`${o.label} ${Math.round(o.score * 100)} %`, ...facts(o).map(f => f.best)].join(" · ");
     svg.append(text);
   }
 }
@@ -108,11 +110,12 @@ function rgb(i) {
 }
 
 export function modelRow(m) {
-  const row = element("tr"), input = m.input ? `${m.input.width} × ${m.input.height}` : "";
-  const accuracy = (m.accuracy || []).slice(0, 2).map(a => `${a.metric} ${a.value}`).join(", ");
+  const row = element("tr", undefined, { role: "row" }), input = m.input ? `${m.input.width} × ${m.input.height}` : "";
+  const accuracy = (m.accuracy || []).slice(0, 2).map(a => `${a.metric}: ${a.value}`).join("; ");
   const state = m.state + (m.failure ? `: ${m.failure}` : m.default ? ", default" : m.internal ? ", internal" : "");
-  row.append(element("th", m.name, { scope: "row" }));
-  for (const text of [m.task || "", input, m.license || "", accuracy]) row.append(element("td", text));
-  row.append(element("td", state, m.state === "failed" ? { class: "failed" } : {}));
+  const cells = { Task: m.task || "", Input: input, Licence: m.license || "", Accuracy: accuracy, State: state };
+  row.append(element("th", m.name, { scope: "row", role: "rowheader" }));
+  for (const [column, text] of Object.entries(cells)) row.append(element("td", text, { role: "cell", "data-column": column }));
+  row.lastChild.classList.toggle("failed", m.state === "failed");
   return row;
 }

@@ -6,6 +6,7 @@ export class Problem extends Error {}
 
 function askForToken() {
   const dialog = document.getElementById("login");
+  if (token) document.getElementById("asks").textContent = "The token is wrong; this server asks for another.";
   asked ||= new Promise(resolve => {
     dialog.addEventListener("close", () => {
       token = document.getElementById("token").value.trim();

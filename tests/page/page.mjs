@@ -76,7 +76,7 @@ async function boxes(page, address) {
     assert.ok(Math.abs(a - b) <= stroke, `a box at ${JSON.stringify(drawn)}, the picture at ${JSON.stringify(shown)}, reply ${JSON.stringify(o)}`);
   if (o.emotions) {
     assert.equal(await page.locator("#results .bars.small").first().locator("li").count(), 8);
-    assert.ok((await page.locator("#boxes text").first().textContent()).startsWith(o.emotion));
+    assert.equal(await page.locator("#boxes text").first().textContent(), `face ${Math.round(100 * o.score)} % · ${o.emotion}`);
   }
   await page.screenshot({ path: join(out, "localize.png"), fullPage: true });
 }
