@@ -91,7 +91,7 @@ START_TEST(test_masks_are_cut_before_their_scores)
     NT_OK(gh_body_maps(&g, b, false, &e), e);
     ck_assert_str_eq(g->values[g->outputs[0]].name, "net/last");
     /* what pooled over all of 8 x 8 pixels does so over all of 96 x 96, or it could not be multiplied */
-    NT_OK(gh_shapes_read(&s, g, 96, 96, &e), e);
+    NT_OK(gh_shapes_read(&s, g, 96, 96, false, &e), e);
     ck_assert_int_eq(gh_shapes_level(&s, g->outputs[0]), 1);
     gh_shapes_free(&s);
     gh_graph_free(&g);
@@ -120,7 +120,10 @@ START_TEST(test_a_detector_is_cut_on_its_way_down)
     }
     NT_OK(gh_graph_check(b.g, &e), e);
     b.g->values[b.g->inputs[0]].shape = gh_shape_of(4, (int64_t[]){1, 3, 128, 128});
-    uint32_t boxes = gh_graph_op(b.g, "Flatten", "rows", &b.g->outputs[0], 1); /* no map of scores */
+    /* no map of scores: rows of boxes, of the one size that the network was made for */
+    const int64_t dims[] = {1, 8 * 8, IN};
+    uint32_t rows = gh_graph_const(b.g, "dims", GH_I64, gh_shape_of(1, (int64_t[]){3}), dims, true),
+             boxes = gh_graph_op(b.g, "Reshape", "rows", (uint32_t[]){b.g->outputs[0], rows}, 2);
     b.g->outputs[0] = boxes;
     save(b.g);
     gh_body *body = open_body(NULL, 192);

@@ -48,7 +48,7 @@ static gh_status default_cut(uint32_t *out, gh_graph *g, int width, int height, 
     *out = gh_graph_default_cut(g);
     if (*out != GH_NONE)
         return GH_OK;
-    GH_TRY(gh_shapes_read(&shapes, g, width, height, e));
+    GH_TRY(gh_shapes_read(&shapes, g, width, height, true, e));
     *out = lowest_cut(g, &shapes);
     gh_shapes_free(&shapes);
     return *out != GH_NONE ? GH_OK
@@ -75,7 +75,7 @@ static gh_status free_pooling(gh_graph *g, const gh_manifest_input *in, gh_err *
     gh_shapes s = {0};
     if (in->width < 1 || in->height < 1)
         return GH_OK;
-    GH_TRY(gh_shapes_read(&s, g, in->width, in->height, e));
+    GH_TRY(gh_shapes_read(&s, g, in->width, in->height, true, e));
     for (uint32_t i = 0; i < g->nnodes; i++) {
         gh_node *n = &g->nodes[i];
         bool average = strcmp(n->type, "AveragePool") == 0;

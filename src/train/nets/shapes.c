@@ -11,6 +11,7 @@
 typedef struct reader {
     gh_graph *g;
     gh_tensor *values, *in, *out;
+    bool lenient;
     gh_err *e;
 } reader;
 
@@ -57,6 +58,24 @@ static gh_status infer_node(reader *r, const gh_node *n)
     return GH_OK;
 }
 
+static bool inputs_known(const reader *r, const gh_node *n)
+{
+    for (uint32_t i = 0; i < n->ninputs; i++)
+        if (n->inputs[i] != GH_NONE && r->values[n->inputs[i]].shape.rank < 0)
+            return false;
+    return true;
+}
+
+/* A node that does not go at this size leaves what it makes unknown. */
+static gh_status infer_or_leave(reader *r, const gh_node *n)
+{
+    gh_status status = inputs_known(r, n) ? infer_node(r, n) : GH_UNSUPPORTED;
+    for (uint32_t i = 0; i < n->noutputs; i++)
+        if (status != GH_OK && n->outputs[i] != GH_NONE)
+            r->values[n->outputs[i]] = (gh_tensor){.shape.rank = -1};
+    return status == GH_NOMEM ? no_memory(r->e) : GH_OK;
+}
+
 static gh_status infer_all(reader *r, int width, int height)
 {
     gh_graph *g = r->g;
@@ -69,14 +88,14 @@ static gh_status infer_all(reader *r, int width, int height)
     r->values[g->inputs[0]].shape = gh_shape_of(4, (int64_t[]){1, 3, height, width});
     for (uint32_t i = 0; i < g->nnodes; i++)
         if (!g->nodes[i].dead)
-            GH_TRY(infer_node(r, &g->nodes[i]));
+            GH_TRY(r->lenient ? infer_or_leave(r, &g->nodes[i]) : infer_node(r, &g->nodes[i]));
     return GH_OK;
 }
 
-gh_status gh_shapes_read(gh_shapes *out, gh_graph *g, int width, int height, gh_err *e)
+gh_status gh_shapes_read(gh_shapes *out, gh_graph *g, int width, int height, bool lenient, gh_err *e)
 {
     uint32_t most = 1;
-    reader r = {.g = g, .e = e};
+    reader r = {.g = g, .lenient = lenient, .e = e};
     if (g->ninputs != 1)
         return gh_fail(e, GH_UNSUPPORTED, "the body has %u inputs; one picture is what it gets", g->ninputs);
     GH_TRY(gh_graph_sort(g, e));

@@ -67,7 +67,7 @@ gh_status gh_taps_find(gh_taps *out, gh_graph *g, int width, int height, gh_err 
     gh_taps taps = {.deepest = -1};
     for (int i = 0; i < GH_TAP_LEVELS; i++)
         taps.at[i] = (gh_tap){.value = GH_NONE, .pool = GH_NONE};
-    GH_TRY(gh_shapes_read(&shapes, g, width, height, e));
+    GH_TRY(gh_shapes_read(&shapes, g, width, height, false, e));
     collect(&taps, g, &shapes);
     gh_shapes_free(&shapes);
     GH_TRY(judge(&taps, e));

@@ -59,7 +59,7 @@ gh_status gh_segment_own(gh_segment_run *r)
     gh_shapes shapes = {0};
     GH_TRY(renew_scores(&scores, r));
     GH_TRY(gh_decoder_end(r->graph, scores, (int)r->data->nclasses, r->e));
-    gh_status status = gh_shapes_read(&shapes, r->graph, r->step.width, r->step.height, r->e);
+    gh_status status = gh_shapes_read(&shapes, r->graph, r->step.width, r->step.height, false, r->e);
     if (status != GH_OK)
         return gh_err_prefix(r->e, status, "body %.64s at %dx%d pixels", r->body->manifest->name,
                              r->step.width, r->step.height);
