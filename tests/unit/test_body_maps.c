@@ -207,6 +207,7 @@ Suite *gh_suite_body_maps(void)
 {
     Suite *suite = suite_create("body_maps");
     TCase *c = tcase_create("body_maps");
+    tcase_set_timeout(c, 60);
     tcase_add_checked_fixture(c, setup, tiny_remove);
     tcase_add_test(c, test_masks_are_cut_before_their_scores);
     tcase_add_test(c, test_a_detector_is_cut_on_its_way_down);

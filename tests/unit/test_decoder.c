@@ -166,6 +166,7 @@ Suite *gh_suite_decoder(void)
 {
     Suite *suite = suite_create("decoder");
     TCase *c = tcase_create("decoder");
+    tcase_set_timeout(c, 60);
     tcase_add_checked_fixture(c, setup, teardown);
     tcase_add_test(c, test_taps_are_the_last_of_each_stride);
     tcase_add_test(c, test_networks_run);
