@@ -1,7 +1,7 @@
 #!/bin/sh
 # Numbers of the HTTP server: what a request costs, what overload, slow clients, reloads and a killed replica do. One
 # table; fails when a goal is missed. Loopback only; everything that is started here is ended here.
-#   sh tests/bench/http.sh [--quick] [saturation|large|overload|slow|mixed|reload|replica|proxy|cold ...]
+#   sh tests/bench/http.sh [--quick] [saturation|large|overload|slow|mixed|reload|replica|proxy|cold|memory ...]
 # Needs a build with .build/bench-http_load and -http_infer (make bench-http makes all), the models, python3 with venv,
 # wrk and nginx. BUILD = the build folder (.build).
 set -eu

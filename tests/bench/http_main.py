@@ -427,7 +427,39 @@ def cold():
            f"({min(busy):.0f} to {max(busy):.0f})", median(quiet) < 300)
 
 
-SECTIONS = {f.__name__: f for f in (saturation, large, overload, slow, mixed, reload, replica, proxy, cold)}
+def memory():
+    """Resident memory in the states that the README's table tells of."""
+    def after(server, files, clients):
+        r = load(server.address, files, c=clients, d=seconds(8, 3))
+        if r["bad"]:
+            raise SystemExit(f"bench-http: requests fail: {r}")
+        server.settle()
+        time.sleep(6)  # the server gives freed pages back every 5 s
+        return server.resident_mb()
+
+    def add(name, path, picture):
+        return request(name, path, picture, headers="Content-Type: image/jpeg\r\n")
+
+    small, side = photo((640, 480), 60_000, name="astronaut"), 1600
+    paths = ("/classify", "/localize", "/localize?model=objects", "/segment", "/segment?output=cutout", "/embed")
+    tasks = [add(f"task{i}", path, small) for i, path in enumerate(paths)]
+    large_faces = [add("large-faces", "/localize", photo((side, side), 300_000, name="astronaut"))]
+    with running(Gharial("--log-level", "warn")) as server:
+        peak = server.kb_of("VmHWM") * 1024 / 1e6
+        ready, classify = server.resident_mb(), after(server, tasks[:1], 32)
+        every = after(server, tasks, 8)
+    most = {}
+    for workers in (2, 3):
+        with running(Gharial("--log-level", "warn", "--workers", str(workers))) as server:
+            after(server, large_faces, 2 * workers)
+            most[workers] = server.kb_of("VmHWM") * 1024 / 1e6
+    report("Resident memory", "what the README says",
+           f"{ready:.0f} MB when ready (for a moment before {peak:.0f}), {classify:.0f} after /classify of 32 clients, "
+           f"{every:.0f} after all tasks on 640x480; at most {most[2]:.0f} with faces on {side}x{side} and two workers, "
+           f"{most[3] - most[2]:.0f} more with a third", True)
+
+
+SECTIONS = {f.__name__: f for f in (saturation, large, overload, slow, mixed, reload, replica, proxy, cold, memory)}
 
 
 def main():

@@ -56,9 +56,15 @@ class Process:
             fields = f.read().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / TICK  # utime, stime
 
-    def anonymous_kb(self):
+    def kb_of(self, what):
         with open(f"/proc/{self.pid}/status", encoding="ascii") as f:
-            return next(int(line.split()[1]) for line in f if line.startswith("RssAnon"))
+            return next(int(line.split()[1]) for line in f if line.startswith(f"{what}:"))
+
+    def anonymous_kb(self):
+        return self.kb_of("RssAnon")
+
+    def resident_mb(self):
+        return self.kb_of("VmRSS") * 1024 / 1e6
 
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.pid}/fd"))
@@ -192,9 +198,9 @@ class Sampler(threading.Thread):
         return self.values
 
 
-def photo(size, bytes_wanted, noise=0):
+def photo(size, bytes_wanted, noise=0, name="motorcycle_left"):
     """A JPEG of a fetched photo in this size and about that many bytes. Noise (0..1): grain, as a sensor has it."""
-    image = Image.open(".build/photos/motorcycle_left.png").convert("RGB")
+    image = Image.open(f".build/photos/{name}.png").convert("RGB")
     width, height = image.size
     cut = min(width / size[0], height / size[1])
     left, top = max(0, (width - cut * size[0]) / 2), max(0, (height - cut * size[1]) / 2)
