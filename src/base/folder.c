@@ -232,3 +232,17 @@ gh_status gh_folder_commit(const char *staged, const char *path, gh_err *e)
     gh_free(name);
     return status;
 }
+
+gh_status gh_folder_replace(const char *path, gh_folder_fill *fill, void *arg, gh_err *e)
+{
+    char *staged = NULL;
+    gh_status status = gh_folder_stage(&staged, path, e);
+    if (status == GH_OK)
+        status = fill(arg, staged, e);
+    if (status == GH_OK)
+        status = gh_folder_commit(staged, path, e);
+    if (status != GH_OK && staged)
+        gh_folder_remove(staged);
+    gh_free(staged);
+    return status;
+}

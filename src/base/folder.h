@@ -17,6 +17,10 @@ GH_MUST_CHECK gh_status gh_folder_stage(char **out, const char *path, gh_err *e)
 /* Syncs the files of `staged` and puts it in the place of `path` in one step: at any moment there is either
  * the old folder or the new one. The old one is removed afterwards. */
 GH_MUST_CHECK gh_status gh_folder_commit(const char *staged, const char *path, gh_err *e);
+/* Both in one: `fill` writes the files of an empty folder, which then takes the place of `path`. Where either
+ * fails, `path` is as it was and nothing is left beside it. */
+typedef gh_status gh_folder_fill(void *arg, const char *staged, gh_err *e);
+GH_MUST_CHECK gh_status gh_folder_replace(const char *path, gh_folder_fill *fill, void *arg, gh_err *e);
 /* Removes the files of a folder (no folders in it) and the folder; errors are ignored. */
 void gh_folder_remove(const char *path);
 

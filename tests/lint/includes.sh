@@ -15,7 +15,7 @@ tasks: engine image base
 import: engine base
 train: tasks engine image kernels base
 train/metrics: base
-train/data: train/metrics engine image base
+train/data: train/metrics tasks engine image base
 train/augment: train/metrics tasks base
 train/products: kernels base
 train/tape: train/products engine base

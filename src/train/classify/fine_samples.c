@@ -2,33 +2,18 @@
  * pictures mixed in pairs (Zhang et al. 2018). */
 #include "train/classify/fine_parts.h"
 
-#include "base/file.h"
 #include "base/mem.h"
 #include "tasks/preproc.h"
+#include "train/data/picture.h"
 
 #include <math.h>
 #include <string.h>
 
-#define MAX_PICTURE_BYTES ((size_t)256 << 20)
-#define SPARE             2 /* a picture is kept this much larger than the input, for zooms */
+#define SPARE 2 /* a picture is kept this much larger than the input, for zooms */
 
 gh_status gh_fine_decode(gh_image **out, const gh_fine_options *o, const char *path, int spare, gh_err *e)
 {
-    gh_image_limits limits = gh_image_limits_default();
-    gh_image_info info;
-    gh_buf file = {0};
-    int width = 0, height = 0;
-    gh_status status = gh_file_read(&file, path, MAX_PICTURE_BYTES, e);
-    if (!status)
-        status = gh_image_probe(&info, file.data, file.len, &limits, e);
-    if (!status) {
-        gh_preproc_min_size(&width, &height, o->input, info.width, info.height);
-        bool shrinks =
-            width > 0 && height > 0 && width <= info.width / spare && height <= info.height / spare;
-        status = gh_image_decode(out, file.data, file.len, &info, shrinks ? spare * width : 0,
-                                 shrinks ? spare * height : 0, e);
-    }
-    gh_buf_free(&file);
+    gh_status status = gh_picture_read_for(out, path, o->input, spare, e);
     return status ? gh_err_prefix(e, status, "%s", path) : GH_OK;
 }
 

@@ -1,19 +1,17 @@
 /* Making a set of boxes ready: what cannot be used is found here, before any hour is spent. */
 #include "train/data/boxdata.h"
 
-#include "base/file.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "image/image.h"
+#include "train/data/picture.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-#define MAX_PICTURE_BYTES ((size_t)256 << 20)
-#define LEAST_PICTURES    2   /* of each part */
-#define LEAST_SIDE        1.0 /* pixels of a box that are left within its picture */
+#define LEAST_PICTURES 2   /* of each part */
+#define LEAST_SIDE     1.0 /* pixels of a box that are left within its picture */
 
 enum { UNREAD, LEARN, JUDGE }; /* parts */
 
@@ -40,12 +38,9 @@ static void look_at(void *arg, int begin, int end, int thread)
     (void)thread;
     for (int i = begin; i < end; i++) {
         gh_boxset_picture *p = &l->d->set->pictures[i];
-        gh_map map = {0};
         gh_image_info info = {0};
         gh_err e = {0};
-        gh_status status = gh_map_open(&map, p->path, MAX_PICTURE_BYTES, &e);
-        if (status == GH_OK)
-            status = gh_image_probe(&info, map.data, map.size, NULL, &e);
+        gh_status status = gh_picture_look(&info, p->path, &e);
         if (status == GH_OK && p->width && p->height && (p->width != info.width || p->height != info.height))
             status =
                 gh_fail(&e, GH_FORMAT,
@@ -56,7 +51,6 @@ static void look_at(void *arg, int begin, int end, int thread)
             p->height = info.height;
         } else
             l->problems[i] = gh_strdup(e.text[0] ? e.text : gh_status_name(status));
-        gh_map_close(&map);
     }
 }
 

@@ -4,13 +4,12 @@
 
 #include "base/file.h"
 #include "base/mem.h"
-#include "image/image.h"
+#include "train/data/picture.h"
 #include "train/data/walk.h"
 
 #include <string.h>
 
-#define MAX_PICTURE_BYTES ((size_t)256 << 20)
-#define MAX_NAMES_BYTES   ((size_t)16 << 20)
+#define MAX_NAMES_BYTES ((size_t)16 << 20)
 
 static gh_status no_memory(gh_err *e)
 {
@@ -20,14 +19,11 @@ static gh_status no_memory(gh_err *e)
 /* Size of an upright picture; 0, 0 when it cannot be read: its boxes then have no place. */
 static void size_of(gh_boxset_picture *p)
 {
-    gh_map map = {0};
     gh_image_info info;
-    if (gh_map_open(&map, p->path, MAX_PICTURE_BYTES, NULL) == GH_OK &&
-        gh_image_probe(&info, map.data, map.size, NULL, NULL) == GH_OK) {
+    if (gh_picture_look(&info, p->path, NULL) == GH_OK) {
         p->width = info.width;
         p->height = info.height;
     }
-    gh_map_close(&map);
 }
 
 /* labels/sub/7.txt of images/sub/7.jpg, in a new string. */

@@ -1,18 +1,16 @@
 /* Every pair is opened once before the run: what is wrong shall be told now and not in the third epoch. */
 #include "train/data/maskdata.h"
 
-#include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/rng.h"
-#include "image/image.h"
+#include "train/data/picture.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
-#define MAX_PICTURE_BYTES ((size_t)256 << 20)
 /* No class counts more than this many times the mean: a few pixels would shake the whole net. */
 #define MOST_WEIGHT 10.0f
 
@@ -34,36 +32,21 @@ typedef struct scan {
     pair *pairs;
 } scan;
 
-static gh_status picture_size(int *width, int *height, const char *path, gh_err *e)
-{
-    gh_buf bytes = {0};
-    gh_image_info info;
-    gh_status status = gh_file_read(&bytes, path, MAX_PICTURE_BYTES, e);
-    if (status == GH_OK) {
-        status = gh_image_probe(&info, bytes.data, bytes.len, NULL, e);
-        if (status != GH_OK)
-            status = gh_err_prefix(e, status, "%s", path);
-    }
-    gh_buf_free(&bytes);
-    if (status == GH_OK) {
-        *width = info.width;
-        *height = info.height;
-    }
-    return status;
-}
-
 static gh_status look(pair *p, const gh_maskset_picture *at, const int map[256])
 {
-    int width = 0, height = 0, pw = 0, ph = 0;
+    int width = 0, height = 0;
+    gh_image_info picture = {0};
     uint8_t *mask = NULL;
     gh_err *e = &p->error;
-    GH_TRY(picture_size(&pw, &ph, at->path, e));
+    gh_status status = gh_picture_look(&picture, at->path, e);
+    if (status != GH_OK)
+        return gh_err_prefix(e, status, "%s", at->path);
     GH_TRY(gh_maskset_mask(&mask, &width, &height, at, map, e));
-    if (width != pw || height != ph) {
+    if (width != picture.width || height != picture.height) {
         gh_free(mask);
         return gh_fail(e, GH_FORMAT,
                        "%s has %d x %d pixels, its picture %d x %d; a mask has its picture's size", at->mask,
-                       width, height, pw, ph);
+                       width, height, picture.width, picture.height);
     }
     for (size_t i = 0; i < (size_t)width * (size_t)height; i++)
         if (mask[i] != GH_MASK_IGNORED)

@@ -6,15 +6,15 @@
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "engine/symbols.h"
+#include "train/data/picture.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define ARENA_LIMIT       ((size_t)8 << 30)
-#define MAX_PICTURE_BYTES ((size_t)256 << 20)
-#define MAX_LABEL_BYTES   256 /* as the manifest reads them */
+#define ARENA_LIMIT     ((size_t)8 << 30)
+#define MAX_LABEL_BYTES 256 /* as the manifest reads them */
 
 static gh_status no_memory(gh_err *e)
 {
@@ -37,7 +37,7 @@ static void hash_files(void *arg, int begin, int end, int thread)
     for (int i = begin; i < end; i++) {
         gh_map map = {0};
         gh_err e = {0};
-        gh_status status = gh_map_open(&map, h->list->samples[i].path, MAX_PICTURE_BYTES, &e);
+        gh_status status = gh_map_open(&map, h->list->samples[i].path, GH_PICTURE_MOST_BYTES, &e);
         if (status == GH_OK && map.size == 0)
             status = gh_fail(&e, GH_FORMAT, "%.300s is empty", h->list->samples[i].path);
         if (status == GH_OK)

@@ -4,11 +4,10 @@
 #include "base/cpu.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "train/data/picture.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
-
-#define MAX_PICTURE_BYTES ((size_t)256 << 20)
 
 typedef struct run {
     const gh_sweep *sweep;
@@ -62,7 +61,7 @@ gh_status gh_sweep_file(gh_result **out, gh_worker *worker, gh_model *model, con
                         const gh_run_options *options, gh_err *e)
 {
     gh_buf bytes = {0};
-    gh_status status = gh_file_read(&bytes, path, MAX_PICTURE_BYTES, e);
+    gh_status status = gh_file_read(&bytes, path, GH_PICTURE_MOST_BYTES, e);
     if (status == GH_OK)
         status = gh_run(out, worker, model, bytes.data, bytes.len, NULL, options, e);
     gh_buf_free(&bytes);

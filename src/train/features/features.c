@@ -2,10 +2,10 @@
  * so that the result is the same for any number of threads. */
 #include "train/features/features.h"
 
-#include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/progress.h"
+#include "train/data/picture.h"
 #include "train/features/cache.h"
 
 #include <math.h>
@@ -13,9 +13,8 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#define MAX_PICTURE_BYTES ((size_t)256 << 20)
-#define MOST_PROBLEMS     100 /* sentences that are kept */
-#define DEFAULT_CACHE     ((uint64_t)2 << 30)
+#define MOST_PROBLEMS 100 /* sentences that are kept */
+#define DEFAULT_CACHE ((uint64_t)2 << 30)
 
 typedef struct job {
     gh_features *f;
@@ -38,7 +37,6 @@ typedef struct worker {
     gh_session *session;
     gh_plan *plan;
     uint8_t *pixels;
-    gh_buf file;
 } worker;
 
 static gh_status worker_open(worker *w, const gh_body *body, gh_err *e)
@@ -58,19 +56,6 @@ static void worker_close(worker *w)
     gh_session_free(&w->session);
     gh_plan_put(&w->plan);
     gh_free(w->pixels);
-    gh_buf_free(&w->file);
-}
-
-static gh_status decode(gh_image **out, worker *w, const job *j, const char *path, gh_err *e)
-{
-    gh_image_limits limits = gh_image_limits_default();
-    gh_image_info info;
-    int min_width = 0, min_height = 0;
-    w->file.len = 0;
-    GH_TRY(gh_file_read(&w->file, path, MAX_PICTURE_BYTES, e));
-    GH_TRY(gh_image_probe(&info, w->file.data, w->file.len, &limits, e));
-    gh_preproc_min_size(&min_width, &min_height, &j->body->manifest->input, info.width, info.height);
-    return gh_image_decode(out, w->file.data, w->file.len, &info, min_width, min_height, e);
 }
 
 static gh_status compute_view(float *row, worker *w, const job *j, const gh_image *image, uint32_t view,
@@ -90,7 +75,7 @@ static gh_status compute_view(float *row, worker *w, const job *j, const gh_imag
 static gh_status compute(float *rows, worker *w, const job *j, const gh_example *x, gh_err *e)
 {
     gh_image *image = NULL;
-    gh_status status = decode(&image, w, j, x->path, e);
+    gh_status status = gh_picture_read_for(&image, x->path, &j->body->manifest->input, 1, e);
     /* random views follow the content, so that the cache may keep them */
     uint64_t seed = j->options->seed ^ x->hash.low;
     for (uint32_t v = 0; v < j->f->views && status == GH_OK; v++)

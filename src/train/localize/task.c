@@ -1,19 +1,17 @@
 /* What the loop asks of boxes: samples, the loss, the judgement, a sheet for the report. */
 #include "train/localize/parts.h"
 
-#include "base/file.h"
 #include "base/mem.h"
-#include "train/evaluate/sweep.h"
+#include "train/data/picture.h"
 #include "train/report/sheet.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_PICTURE_BYTES ((size_t)256 << 20)
-#define SHEET_ROWS        3
-#define SHEET_COLUMNS     4
-#define SHEET_SIDE        240
-#define AUGMENT_COLUMNS   6
+#define SHEET_ROWS      3
+#define SHEET_COLUMNS   4
+#define SHEET_SIDE      240
+#define AUGMENT_COLUMNS 6
 
 /* ---- one sample ---- */
 
@@ -33,20 +31,10 @@ static void sample_free(sample *s)
 /* Decoded no larger than the input and a zoom of two need. */
 static gh_status read_picture(gh_image **out, const char *path, const gh_manifest_input *in, gh_err *e)
 {
-    gh_buf bytes = {0};
-    gh_image_info info;
     gh_manifest_input large = *in;
-    int width = 0, height = 0;
     large.width *= 2;
     large.height *= 2;
-    gh_status status = gh_file_read(&bytes, path, MAX_PICTURE_BYTES, e);
-    if (status == GH_OK)
-        status = gh_image_probe(&info, bytes.data, bytes.len, NULL, e);
-    if (status == GH_OK) {
-        gh_preproc_min_size(&width, &height, &large, info.width, info.height);
-        status = gh_image_decode(out, bytes.data, bytes.len, &info, width, height, e);
-    }
-    gh_buf_free(&bytes);
+    gh_status status = gh_picture_read_for(out, path, &large, 1, e);
     return status == GH_OK ? GH_OK : gh_err_prefix(e, status, "%s", path);
 }
 

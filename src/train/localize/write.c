@@ -236,22 +236,23 @@ static gh_status write_model(const gh_localize_run *r, const gh_learn_summary *l
     return status;
 }
 
+/* What a finished folder is made of. */
+typedef struct finished {
+    const gh_localize_run *r;
+    const gh_learn_summary *learnt;
+} finished;
+
+static gh_status write_files(void *arg, const char *staged, gh_err *e)
+{
+    const finished *f = arg;
+    GH_TRY(write_model(f->r, f->learnt, staged));
+    return gh_place_keep(f->r->folder, staged, "report.html", e);
+}
+
 gh_status gh_localize_finish(gh_localize_run *r, const gh_learn_summary *learnt)
 {
-    char *staged = NULL;
-    gh_status status = gh_folder_stage(&staged, r->o->out, r->e);
-    if (status == GH_OK)
-        status = write_model(r, learnt, staged);
-    if (status == GH_OK)
-        status = gh_place_keep(r->folder, staged, "report.html", r->e);
-    if (status == GH_OK)
-        status = gh_folder_commit(staged, r->o->out, r->e);
-    if (status != GH_OK && staged)
-        gh_folder_remove(staged);
-    if (status == GH_OK) {
-        gh_folder_remove(r->first);
-        gh_folder_remove(r->folder);
-    }
-    gh_free(staged);
-    return status;
+    GH_TRY(gh_folder_replace(r->o->out, write_files, &(finished){r, learnt}, r->e));
+    gh_folder_remove(r->first);
+    gh_folder_remove(r->folder);
+    return GH_OK;
 }

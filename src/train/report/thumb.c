@@ -1,14 +1,13 @@
 /* Thumbnails: a picture's file as a small JPEG within the page itself. */
 #include "train/report/parts.h"
 
-#include "base/file.h"
 #include "image/resize.h"
+#include "train/data/picture.h"
 
 #include <math.h>
 
-#define SIDE              160
-#define QUALITY           82
-#define MAX_PICTURE_BYTES ((size_t)256 << 20)
+#define SIDE    160
+#define QUALITY 82
 
 /* Shrinks to fit SIDE x SIDE; a smaller picture stays as it is, and the page stretches it. */
 static gh_status shrink(gh_image **out, const gh_image *src, gh_err *e)
@@ -26,25 +25,12 @@ static gh_status shrink(gh_image **out, const gh_image *src, gh_err *e)
     return status;
 }
 
-static gh_status read_picture(gh_image **out, const char *path, gh_err *e)
-{
-    gh_buf file = {0};
-    gh_image_info info;
-    gh_status status = gh_file_read(&file, path, MAX_PICTURE_BYTES, e);
-    if (status == GH_OK)
-        status = gh_image_probe(&info, file.data, file.len, NULL, e);
-    if (status == GH_OK)
-        status = gh_image_decode(out, file.data, file.len, &info, SIDE, SIDE, e);
-    gh_buf_free(&file);
-    return status;
-}
-
 gh_status gh_report_thumb(gh_buf *out, const char *path, gh_err *e)
 {
     gh_image *picture = NULL, *small = NULL;
     gh_buf jpeg = {0};
     gh_err why = {0}; /* said only when memory ran out */
-    gh_status status = read_picture(&picture, path, &why);
+    gh_status status = gh_picture_read(&picture, path, SIDE, SIDE, &why);
     if (status == GH_OK)
         status = shrink(&small, picture, &why);
     if (status == GH_OK)

@@ -1,18 +1,17 @@
 /* What the loop asks of masks: samples, the loss, the judgement, a sheet for the report. */
 #include "train/segment/parts.h"
 
-#include "base/file.h"
 #include "base/mem.h"
 #include "tasks/segment.h"
+#include "train/data/picture.h"
 #include "train/learn/loss.h"
 #include "train/report/sheet.h"
 
 #include <jansson.h>
 #include <string.h>
 
-#define MAX_PICTURE_BYTES ((size_t)256 << 20)
-#define SHEET_ROWS        4
-#define AUGMENT_COLUMNS   6
+#define SHEET_ROWS      4
+#define AUGMENT_COLUMNS 6
 
 static size_t cells_of(const gh_segment_run *r)
 {
@@ -35,25 +34,14 @@ static void sample_free(sample *s)
     gh_free(s->found);
 }
 
-static gh_status read_picture(gh_image **out, const char *path, gh_err *e)
-{
-    gh_buf bytes = {0};
-    gh_image_info info;
-    gh_status status = gh_file_read(&bytes, path, MAX_PICTURE_BYTES, e);
-    if (status == GH_OK)
-        status = gh_image_probe(&info, bytes.data, bytes.len, NULL, e);
-    if (status == GH_OK)
-        status = gh_image_decode(out, bytes.data, bytes.len, &info, 0, 0, e);
-    gh_buf_free(&bytes);
-    return status == GH_OK ? GH_OK : gh_err_prefix(e, status, "%s", path);
-}
-
 static gh_status make_sample(sample *s, const gh_segment_run *r, const gh_maskset_picture *p,
                              const gh_augment *augment, gh_size size, gh_rng *rng, gh_err *e)
 {
     int width = 0, height = 0;
     size_t count = (size_t)size.width * (size_t)size.height;
-    GH_TRY(read_picture(&s->image, p->path, e));
+    gh_status status = gh_picture_read(&s->image, p->path, 0, 0, e);
+    if (status != GH_OK)
+        return gh_err_prefix(e, status, "%s", p->path);
     GH_TRY(gh_maskset_mask(&s->mask, &width, &height, p, r->data->map, e));
     if (width != s->image->full_width || height != s->image->full_height)
         return gh_fail(e, GH_FORMAT, "%s has changed its size during the run", p->mask);

@@ -172,25 +172,25 @@ static gh_status add_selftest(const gh_segment_run *r, const gh_learn_summary *l
     return status;
 }
 
+/* What a finished folder is made of. */
+typedef struct finished {
+    const gh_segment_run *r;
+    const gh_learn_summary *learnt;
+} finished;
+
+static gh_status write_files(void *arg, const char *staged, gh_err *e)
+{
+    const finished *f = arg;
+    GH_TRY(gh_segment_write(f->r, f->r->graph, f->learnt, staged));
+    GH_TRY(add_selftest(f->r, f->learnt, staged));
+    return gh_place_keep(f->r->folder, staged, "report.html", e);
+}
+
 gh_status gh_segment_finish(gh_segment_run *r, const gh_learn_summary *learnt)
 {
-    char *staged = NULL;
-    gh_status status = gh_folder_stage(&staged, r->o->out, r->e);
-    if (status == GH_OK)
-        status = gh_segment_write(r, r->graph, learnt, staged);
-    if (status == GH_OK)
-        status = add_selftest(r, learnt, staged);
-    if (status == GH_OK)
-        status = gh_place_keep(r->folder, staged, "report.html", r->e);
-    if (status == GH_OK)
-        status = gh_folder_commit(staged, r->o->out, r->e);
-    if (status != GH_OK && staged)
-        gh_folder_remove(staged);
-    if (status == GH_OK) {
-        gh_model_put(&r->model);
-        gh_folder_remove(r->current);
-        gh_folder_remove(r->folder);
-    }
-    gh_free(staged);
-    return status;
+    GH_TRY(gh_folder_replace(r->o->out, write_files, &(finished){r, learnt}, r->e));
+    gh_model_put(&r->model);
+    gh_folder_remove(r->current);
+    gh_folder_remove(r->folder);
+    return GH_OK;
 }
