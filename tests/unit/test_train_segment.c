@@ -9,7 +9,9 @@
 #include "train/segment/segment.h"
 #include "unit/tiny.h"
 
+#include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -180,6 +182,40 @@ START_TEST(test_same_bytes)
 }
 END_TEST
 
+static void stretch_levels(const char *manifest)
+{
+    gh_buf text = read_file(manifest);
+    json_t *m = json_loadb((const char *)text.data, text.len, 0, NULL);
+    ck_assert_ptr_nonnull(m);
+    json_object_set_new(json_object_get(m, "input"), "levels", json_string("stretched"));
+    char *changed = json_dumps(m, 0);
+    tiny_text(manifest, changed);
+    free(changed);
+    json_decref(m);
+    gh_buf_free(&text);
+}
+
+/* Pictures are served as they were learnt from: the way to the input is the body's. */
+START_TEST(test_input_is_the_body_s)
+{
+    char body[256], out[256];
+    gh_model *m = NULL;
+    o.learn.epochs = 1;
+    must();
+    stretch_levels("shapes/model.json");
+    snprintf(body, sizeof body, "%s", o.out);
+    snprintf(out, sizeof out, "%s", tiny_path("again"));
+    o.body = body;
+    o.out = out;
+    o.scratch = NULL;
+    o.decoder.kind = GH_DECODER_OWN;
+    must();
+    ck_assert_msg(gh_model_open(&m, o.out, true, &e) == GH_OK, "%s", e.text);
+    ck_assert_int_eq(m->manifest->input.levels, GH_LEVELS_STRETCHED);
+    gh_model_put(&m);
+}
+END_TEST
+
 /* A network of masks as the body of another: its scores go by the classes' names, not by their numbers. */
 START_TEST(test_own_decoder_goes_on)
 {
@@ -295,6 +331,7 @@ Suite *gh_suite_train_segment(void)
     tcase_add_checked_fixture(c, setup, teardown);
     tcase_add_test(c, test_learns_and_is_served);
     tcase_add_test(c, test_same_bytes);
+    tcase_add_test(c, test_input_is_the_body_s);
     tcase_add_test(c, test_own_decoder_goes_on);
     tcase_add_test(c, test_bad_data_is_told);
     tcase_add_test(c, test_classes_and_weights);

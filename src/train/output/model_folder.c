@@ -38,6 +38,8 @@ json_t *gh_folder_input(const gh_manifest_input *in)
                           fits[in->fit], "filter", filters[in->filter]);
     if (o && in->fit == GH_FIT_CROP)
         json_object_set_new(o, "crop", json_real(in->crop));
+    if (o && in->levels == GH_LEVELS_STRETCHED)
+        json_object_set_new(o, "levels", json_string("stretched"));
     return o;
 }
 
