@@ -250,10 +250,12 @@ static void times_to_refuse(uint64_t least[2], const char *const authorizations[
 {
     least[0] = least[1] = UINT64_MAX;
     for (int i = 0; i < 4000; i++) {
+        bool let_in = false;
         uint64_t begin = gh_now_ns();
-        for (int k = 0; k < 4; k++)
-            ck_assert(!gh_app_authorized(app, authorizations[i % 2]));
+        for (int k = 0; k < 4; k++) /* an assertion here would take longer than what it looks at */
+            let_in |= gh_app_authorized(app, authorizations[i % 2]);
         uint64_t passed = gh_now_ns() - begin;
+        ck_assert(!let_in);
         least[i % 2] = passed < least[i % 2] ? passed : least[i % 2];
     }
 }
