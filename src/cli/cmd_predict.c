@@ -14,6 +14,7 @@
 #include "train/data/walk.h"
 
 #include <limits.h>
+#include <math.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -345,9 +346,15 @@ static int finish(const job *j)
     return gh_cli_flush("predict", stop ? gh_status_exit(GH_INTERRUPTED) : code);
 }
 
+/* Zero means the model's own there; who says 0 means it, as in a request. */
+static double said(double v)
+{
+    return v < 0 ? 0 : fmax(v, 1e-30);
+}
+
 int gh_cmd_predict(int argc, char **argv)
 {
-    values v = {0};
+    values v = {.threshold = -1, .nms = -1};
     gh_err e = {0};
     int code = gh_options_parse(&usage, &v, &argc, argv);
     if (code != GH_OPT_GO_ON)
@@ -356,8 +363,8 @@ int gh_cmd_predict(int argc, char **argv)
     gh_predict_options_init(&j.options);
     j.options.top = (int)v.top;
     j.options.limit = (int)v.limit;
-    j.options.threshold = v.threshold;
-    j.options.nms = v.nms;
+    j.options.threshold = said(v.threshold);
+    j.options.nms = said(v.nms);
     j.options.max_side = (int)v.max_side;
     j.options.no_emotions = v.no_emotions;
     j.options.rle = v.mask && strcmp(v.mask, "rle") == 0;

@@ -136,21 +136,34 @@ START_TEST(test_nms)
 }
 END_TEST
 
-/* The option of the command line does what the query does. */
-START_TEST(test_nms_as_an_option)
+/* The options of the command line do what the query does. */
+START_TEST(test_options_of_predict)
 {
-    gh_buf out = {0}, err = {0};
-    json_t *want = boxes_of("model=objects&nms=1", photo("motorcycle_left.png"));
-    int code = run_binary(&out, &err,
-                          ARGS("predict", "--models", dir, "--model", "objects", "--nms", "1", "--json",
-                               ".build/photos/motorcycle_left.png"));
-    ck_assert_msg(code == 0, "%s", (const char *)err.data);
-    json_t *o = json_loads((const char *)out.data, 0, NULL);
-    ck_assert_uint_eq(json_array_size(json_object_get(o, "objects")), json_array_size(want));
-    json_decref(o);
-    json_decref(want);
-    gh_buf_free(&out);
-    gh_buf_free(&err);
+    static const char *const rows[][5] = {
+        {"objects", "motorcycle_left.png", "--nms", "1", "nms=1"},
+        {"objects", "motorcycle_left.png", "--threshold", "0", "threshold=0"},
+        {"objects", "motorcycle_left.png", "--threshold", "0.12", "threshold=0.12"},
+        {"faces", "astronaut.png", "--max-side", "96", "max_side=96"},
+    };
+    for (size_t i = 0; i < GH_COUNT(rows); i++) {
+        gh_buf out = {0}, err = {0};
+        char query[64], file[64];
+        snprintf(query, sizeof query, "model=%s&%s", rows[i][0], rows[i][4]);
+        snprintf(file, sizeof file, ".build/photos/%s", rows[i][1]);
+        json_t *want = boxes_of(query, photo(rows[i][1]));
+        int code = run_binary(
+            &out, &err,
+            ARGS("predict", "--models", dir, "--model", rows[i][0], rows[i][2], rows[i][3], "--json", file));
+        ck_assert_msg(code == 0, "%s", (const char *)err.data);
+        json_t *o = json_loads((const char *)out.data, 0, NULL);
+        ck_assert_msg(json_equal(json_object_get(o, "objects"), want), "%s %s: %zu boxes, not %zu",
+                      rows[i][2], rows[i][3], json_array_size(json_object_get(o, "objects")),
+                      json_array_size(want));
+        json_decref(o);
+        json_decref(want);
+        gh_buf_free(&out);
+        gh_buf_free(&err);
+    }
 }
 END_TEST
 
@@ -296,7 +309,7 @@ Suite *suite_boxes(void)
     tcase_add_unchecked_fixture(t, up, down);
     tcase_add_checked_fixture(t, NULL, done);
     tcase_add_test(t, test_nms);
-    tcase_add_test(t, test_nms_as_an_option);
+    tcase_add_test(t, test_options_of_predict);
     tcase_add_test(t, test_max_side);
     tcase_add_test(t, test_order_limit_and_threshold);
     tcase_add_test(t, test_boxes_end_at_the_edge);

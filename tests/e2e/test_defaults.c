@@ -248,6 +248,48 @@ static void make_slow_models(int n)
     gh_buf_free(&manifest);
 }
 
+/* Without --models: those of the project. What `make serve` fetches is there, each with its part, and answers
+ * for its task. */
+START_TEST(test_models_that_are_served)
+{
+    static const struct {
+        const char *name, *task;
+        bool is_default, internal;
+    } rows[] = {{REAL, "classify", true, false},
+                {"faces", "localize", true, false},
+                {"faces-detector", "localize", false, true},
+                {"emotions", "classify", false, true},
+                {"objects", "localize", false, false},
+                {"person", "segment", true, false}};
+    static const char *const targets[][2] = {
+        {"/classify", REAL}, {"/localize", "faces"}, {"/segment", "person"}};
+    char path[64];
+    server_launch(&s, ARGS(binary(), "serve", "--listen", "127.0.0.1:0"), 0);
+    server_ready(&s);
+    ck_assert_int_eq(get_status(s.address, "/readyz"), 200);
+    for (size_t i = 0; i < GH_COUNT(rows); i++) {
+        snprintf(path, sizeof path, "/models/%s", rows[i].name);
+        ask(&r, s.address, "GET", path, NULL, NULL, 0);
+        ck_assert_msg(r.status == 200, "%s is missing; `make models` fetches it", rows[i].name);
+        json_t *o = reply_json(&r);
+        ck_assert_str_eq(json_string_value(json_object_get(o, "task")), rows[i].task);
+        ck_assert_str_eq(json_string_value(json_object_get(o, "state")), "ready");
+        ck_assert_int_eq(json_is_true(json_object_get(o, "internal")), rows[i].internal);
+        ck_assert(rows[i].internal || json_is_true(json_object_get(o, "default")) == rows[i].is_default);
+        json_decref(o);
+    }
+    for (size_t i = 0; i < GH_COUNT(targets); i++) {
+        ask(&r, s.address, "POST", targets[i][0], "Accept: application/json\r\n",
+            photo("astronaut.png")->data, photo("astronaut.png")->len);
+        ck_assert_int_eq(r.status, 200);
+        json_t *o = reply_json(&r);
+        ck_assert_str_eq(json_string_value(json_object_get(o, "model")), targets[i][1]);
+        json_decref(o);
+    }
+    ck_assert_int_eq(server_stop(&s), 0);
+}
+END_TEST
+
 /* It listens and is live from the start, and says that it is not ready until every model has passed. */
 START_TEST(test_not_ready_while_it_loads)
 {
@@ -282,6 +324,7 @@ Suite *suite_defaults(void)
     tcase_add_test(t, test_bodies_in_flight);
     tcase_add_test(t, test_connections);
     tcase_add_test(t, test_any_user);
+    tcase_add_test(t, test_models_that_are_served);
     tcase_add_test(t, test_not_ready_while_it_loads);
     suite_add_tcase(suite, t);
     return suite;
