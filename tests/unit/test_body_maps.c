@@ -115,8 +115,11 @@ START_TEST(test_a_detector_is_cut_on_its_way_down)
         x = conv(&b, names[i], x, i ? IN : 3, IN, 2);
         if (i == 3 || i == 5)
             gh_graph_output(b.g, conv(&b, i == 3 ? "boxes16" : "boxes64", x, IN, IN, 1));
-        if (i == 4)
-            x = gh_layer_add_relu(&b, "relu32", x);
+        if (i == 4) {
+            x = gh_layer_add_relu(&b, "wide32", conv(&b, "widen", x, IN, 3 * IN, 1));
+            conv(&b, "boxes32", x, 3 * IN, 4 * IN, 1); /* wider, but beside the way */
+            x = gh_layer_add_relu(&b, "narrow32", conv(&b, "narrow", x, 3 * IN, IN, 1));
+        }
     }
     NT_OK(gh_graph_check(b.g, &e), e);
     b.g->values[b.g->inputs[0]].shape = gh_shape_of(4, (int64_t[]){1, 3, 128, 128});
@@ -127,7 +130,7 @@ START_TEST(test_a_detector_is_cut_on_its_way_down)
     b.g->outputs[0] = boxes;
     save(b.g);
     gh_body *body = open_body(NULL, 192);
-    ck_assert_str_eq(body->cut, "net/relu32");
+    ck_assert_str_eq(body->cut, "net/wide32");
     gh_body_free(&body);
 }
 END_TEST

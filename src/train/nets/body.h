@@ -23,7 +23,7 @@ typedef struct gh_body {
 GH_MUST_CHECK gh_status gh_body_open(gh_body **out, const char *path, const char *cut, gh_err *e);
 /* The same for a decoder or a head that reads the body's values as maps of a picture of width x height, of
  * whatever network: `net`, `rank`, `width` and `hash` stay empty. cut NULL: before the layer that scores
- * pixels, before the last dense layer, or where the body goes below stride 32. */
+ * pixels, before the last dense layer, or at the widest value of stride 32 on the way of a detector. */
 GH_MUST_CHECK gh_status gh_body_open_maps(gh_body **out, const char *path, const char *cut, int width,
                                           int height, gh_err *e);
 void gh_body_free(gh_body **b);

@@ -14,27 +14,76 @@
 
 #define LOWEST 5 /* level of stride 32 */
 
-/* The value that the last node going below stride 32 reads, or the last one of the lowest level there is: a
- * detector's own heads hang on values beside that way. */
-static uint32_t lowest_cut(const gh_graph *g, const gh_shapes *s)
+/* The value that the last node going below stride 32 reads, if any does: a detector's own heads hang on
+ * values beside that way. */
+static uint32_t way_down(const gh_graph *g, const gh_shapes *s)
 {
-    uint32_t way = GH_NONE, last = GH_NONE;
-    int lowest = 0;
+    uint32_t way = GH_NONE;
     for (uint32_t i = 0; i < g->nnodes; i++) {
         const gh_node *n = &g->nodes[i];
-        if (n->ninputs < 1 || n->noutputs < 1)
+        if (n->ninputs < 1 || n->noutputs < 1 || gh_shapes_level(s, n->inputs[0]) != LOWEST)
             continue;
-        int from = gh_shapes_level(s, n->inputs[0]), to = gh_shapes_level(s, n->outputs[0]);
-        const gh_tensor *out = &s->values[n->outputs[0]];
-        if (from == LOWEST && to != LOWEST && out->shape.rank == 4 && out->shape.dims[2] > 1 &&
-            out->shape.dims[2] < s->height >> LOWEST)
+        const gh_shape *out = &s->values[n->outputs[0]].shape;
+        if (out->rank == 4 && out->dims[2] > 1 && out->dims[2] < s->height >> LOWEST)
             way = n->inputs[0];
-        if (to >= lowest && to <= LOWEST) {
-            lowest = to;
-            last = n->outputs[0];
+    }
+    return way;
+}
+
+/* The last of the widest values of stride 32 that `way` comes from: what a detector narrows on its way down
+ * is for its own coarse heads. */
+static gh_status widest_before(uint32_t *out, const gh_graph *g, const gh_shapes *s, uint32_t way, gh_err *e)
+{
+    int64_t most = 0;
+    bool *on = gh_calloc(g->nvalues, sizeof *on);
+    if (!on)
+        return gh_fail(e, GH_NOMEM, "memory ran out at the body");
+    on[way] = true;
+    for (uint32_t i = g->nnodes; i-- > 0;) {
+        const gh_node *n = &g->nodes[i];
+        bool needed = false;
+        for (uint32_t k = 0; k < n->noutputs; k++)
+            needed |= n->outputs[k] != GH_NONE && on[n->outputs[k]];
+        for (uint32_t k = 0; needed && k < n->ninputs; k++)
+            if (n->inputs[k] != GH_NONE)
+                on[n->inputs[k]] = true;
+    }
+    for (uint32_t i = 0; i < g->nnodes; i++) {
+        uint32_t v = g->nodes[i].noutputs ? g->nodes[i].outputs[0] : GH_NONE;
+        if (v == GH_NONE || !on[v] || gh_shapes_level(s, v) != LOWEST || s->values[v].shape.dims[1] < most)
+            continue;
+        most = s->values[v].shape.dims[1];
+        *out = v;
+    }
+    gh_free(on);
+    return GH_OK;
+}
+
+/* The last value of the lowest level there is, down to stride 32. */
+static uint32_t last_of_lowest(const gh_graph *g, const gh_shapes *s)
+{
+    uint32_t last = GH_NONE;
+    int lowest = 0;
+    for (uint32_t i = 0; i < g->nnodes; i++) {
+        int level = g->nodes[i].noutputs ? gh_shapes_level(s, g->nodes[i].outputs[0]) : -1;
+        if (level >= lowest && level <= LOWEST) {
+            lowest = level;
+            last = g->nodes[i].outputs[0];
         }
     }
-    return way != GH_NONE ? way : last;
+    return last;
+}
+
+static gh_status lowest_cut(uint32_t *out, const gh_graph *g, const gh_shapes *s, gh_err *e)
+{
+    uint32_t way = way_down(g, s);
+    if (way != GH_NONE)
+        return widest_before(out, g, s, way, e);
+    *out = last_of_lowest(g, s);
+    return *out != GH_NONE ? GH_OK
+                           : gh_fail(e, GH_UNSUPPORTED,
+                                     "the body has no value that lies over the picture, so nothing can "
+                                     "be put on it");
 }
 
 static gh_status default_cut(uint32_t *out, gh_graph *g, int width, int height, gh_err *e)
@@ -49,12 +98,9 @@ static gh_status default_cut(uint32_t *out, gh_graph *g, int width, int height, 
     if (*out != GH_NONE)
         return GH_OK;
     GH_TRY(gh_shapes_read(&shapes, g, width, height, true, e));
-    *out = lowest_cut(g, &shapes);
+    gh_status status = lowest_cut(out, g, &shapes, e);
     gh_shapes_free(&shapes);
-    return *out != GH_NONE ? GH_OK
-                           : gh_fail(e, GH_UNSUPPORTED,
-                                     "the body has no value that lies over the picture, so nothing can "
-                                     "be put on it");
+    return status;
 }
 
 static bool spans(const gh_node *n, const gh_shape *in)
