@@ -7,6 +7,7 @@ and between our own passes), the photos get another best class or a probability
 that differs by 1e-4 or more, or their masks differ."""
 import glob
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -64,10 +65,15 @@ def difference(folder, seed, wide):
     return max(distance(a, b, wide) for a, b in zip(ours, theirs))
 
 
+def scratch():
+    """In memory where that has room for the largest networks; containers have 64 MB there."""
+    shm = "/dev/shm"
+    return shm if os.access(shm, os.W_OK) and shutil.disk_usage(shm).free > 1 << 30 else None
+
+
 def random_networks(count, first, wide):
-    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
     command, limit = ("--wide", LARGEST_WIDE) if wide else ("--random", LARGEST)
-    with tempfile.TemporaryDirectory(dir=memory) as folder:
+    with tempfile.TemporaryDirectory(dir=scratch()) as folder:
         subprocess.run([f"{runtimes.BUILD}/onnx", command, folder, str(count), str(first)], check=True)
         worst, bad = 0.0, []
         for seed in range(first, first + count):
@@ -86,8 +92,7 @@ def random_networks(count, first, wide):
 
 
 def built_networks():
-    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-    with tempfile.TemporaryDirectory(dir=memory) as folder:
+    with tempfile.TemporaryDirectory(dir=scratch()) as folder:
         subprocess.run([f"{runtimes.BUILD}/onnx", "--archs", folder], check=True)
         names = sorted(os.path.basename(p)[:-5] for p in glob.glob(f"{folder}/*.onnx"))
         worst = {name: difference(folder, name, False) for name in names}
