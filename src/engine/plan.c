@@ -127,7 +127,7 @@ static gh_status choose(gh_plan_builder *b, gh_prepare *p, const gh_io *io, gh_p
     bool fixed = true, packs = !(n->op->flags & GH_OP_UNPACKED);
     for (uint32_t i = 0; i < n->ninputs; i++) {
         b->blocked[i] = n->inputs[i] != GH_NONE && b->places[n->inputs[i]].blocked != GH_NONE;
-        fixed = fixed && (!packs || !b->in[i].data || gh_plan_constant(b, n->inputs[i]));
+        fixed = fixed && (!packs || !b->at.in[i].data || gh_plan_constant(b, n->inputs[i]));
     }
     /* elements that only this plan knows must not be packed for all */
     if (!fixed || !n->op->blocked || !(b->net->passes & GH_PASS_LAYOUT))
@@ -153,8 +153,7 @@ static gh_status emit(gh_plan_builder *b, uint32_t node, const gh_node *add, uin
     const gh_node *n = &b->g->nodes[node];
     gh_plan *plan = b->plan;
     gh_prepare p;
-    gh_plan_operands(b, n);
-    gh_io io = gh_plan_io(b, n);
+    gh_io io = gh_operands_load(&b->at, n, b->e);
     if (n->noutputs > 1) /* one that is left out has a shape, too, and a place */
         GH_TRY(n->op->infer(&io));
     GH_TRY(choose(b, &p, &io, &b->net->packed[node]));
@@ -186,7 +185,7 @@ static gh_status emit(gh_plan_builder *b, uint32_t node, const gh_node *add, uin
     bool empty = true; /* a step that has nothing to give is not run: kernels see at least one element */
     for (uint32_t i = 0; i < n->noutputs; i++) {
         uint32_t v = add ? add->outputs[0] : n->outputs[i], buffer;
-        gh_tensor t = v == GH_NONE ? b->out[i] : b->values[v];
+        gh_tensor t = v == GH_NONE ? b->at.out[i] : b->values[v];
         GH_TRY(add_buffer(b, &buffer, bytes_of(b, &t, p.out_blocked)));
         GH_TRY(add_operand(b, t, buffer));
         empty = empty && bytes_of(b, &t, false) == 0;
@@ -258,11 +257,6 @@ static gh_status allocate(gh_plan_builder *b, const gh_shape *inputs)
 {
     const gh_graph *g = b->g;
     gh_plan *p = b->plan;
-    uint32_t most = 1;
-    for (uint32_t i = 0; i < g->nnodes; i++) {
-        most = g->nodes[i].ninputs > most ? g->nodes[i].ninputs : most;
-        most = g->nodes[i].noutputs > most ? g->nodes[i].noutputs : most;
-    }
     p->arena = gh_arena_new((size_t)1 << 30);
     p->shapes = gh_calloc(g->ninputs + 1u, sizeof *p->shapes);
     p->inputs = gh_calloc(g->ninputs + 1u, sizeof *p->inputs);
@@ -270,12 +264,11 @@ static gh_status allocate(gh_plan_builder *b, const gh_shape *inputs)
     b->values = gh_calloc(g->nvalues + 1u, sizeof *b->values);
     b->places = gh_calloc(g->nvalues + 1u, sizeof *b->places);
     b->joined = gh_calloc(g->nnodes + 1u, sizeof *b->joined);
-    b->in = gh_calloc(most, sizeof *b->in);
-    b->out = gh_calloc(most, sizeof *b->out);
-    b->blocked = gh_calloc(most, sizeof *b->blocked);
+    bool placed = gh_operands_new(&b->at, g, b->values);
+    b->blocked = gh_calloc(b->at.most, sizeof *b->blocked);
     b->uses = gh_graph_uses(g);
     if (!p->arena || !p->shapes || !p->inputs || !p->outputs || !b->values || !b->places || !b->joined ||
-        !b->in || !b->out || !b->blocked || !b->uses)
+        !placed || !b->blocked || !b->uses)
         return gh_plan_no_memory(b);
     for (uint32_t i = 0; i < g->ninputs; i++)
         p->shapes[i] = inputs[i];
@@ -301,8 +294,7 @@ gh_status gh_plan_build(gh_plan **out, gh_net *net, const gh_shape *inputs, gh_e
     gh_free(b.places);
     gh_free(b.joined);
     gh_free(b.uses);
-    gh_free(b.in);
-    gh_free(b.out);
+    gh_operands_free(&b.at);
     gh_free(b.blocked);
     if (status)
         gh_plan_free(&b.plan);

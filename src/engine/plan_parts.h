@@ -2,6 +2,7 @@
 #ifndef GH_ENGINE_PLAN_PARTS_H
 #define GH_ENGINE_PLAN_PARTS_H
 
+#include "engine/operands.h"
 #include "engine/passes/passes.h"
 #include "engine/plan.h"
 
@@ -17,9 +18,9 @@ typedef struct gh_plan_builder {
     gh_tensor *values; /* type, shape and, where known, elements */
     gh_plan_place *places;
     uint32_t *uses;
-    uint32_t *joined;    /* of an addition: the convolution that computes it; of that convolution: itself */
-    gh_tensor *in, *out; /* operands of the node at hand */
-    bool *blocked;
+    uint32_t *joined; /* of an addition: the convolution that computes it; of that convolution: itself */
+    gh_operands at;   /* the node at hand */
+    bool *blocked;    /* of its inputs: it stands blocked */
     gh_budget budget;
     gh_err *e;
 } gh_plan_builder;
@@ -30,9 +31,6 @@ gh_status gh_plan_no_memory(const gh_plan_builder *b);
 /* plan_shapes.c. Shapes and types of all values, and the elements of those that are known; `inputs`: a shape
  * each. */
 GH_MUST_CHECK gh_status gh_plan_shapes(gh_plan_builder *b, const gh_shape *inputs);
-/* Sets `in` and `out` to the node's operands; and what its functions are given of them. */
-void gh_plan_operands(gh_plan_builder *b, const gh_node *n);
-gh_io gh_plan_io(gh_plan_builder *b, const gh_node *n);
 /* True for a value whose shape only a run tells. */
 bool gh_plan_counted(const gh_plan_builder *b, uint32_t v);
 /* GH_UNSUPPORTED: the elements of v are needed, but it was packed and given up. Only where sizes decide

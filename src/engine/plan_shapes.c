@@ -14,34 +14,6 @@ gh_status gh_plan_gone(const gh_plan_builder *b, uint32_t v)
                    b->g->values[v].name);
 }
 
-void gh_plan_operands(gh_plan_builder *b, const gh_node *n)
-{
-    for (uint32_t i = 0; i < n->ninputs; i++)
-        b->in[i] = n->inputs[i] == GH_NONE ? (gh_tensor){.shape.rank = -1} : b->values[n->inputs[i]];
-    for (uint32_t i = 0; i < n->noutputs; i++)
-        b->out[i] = n->outputs[i] == GH_NONE ? (gh_tensor){.shape.rank = -1} : b->values[n->outputs[i]];
-}
-
-gh_io gh_plan_io(gh_plan_builder *b, const gh_node *n)
-{
-    return (gh_io){.node = n,
-                   .opset = gh_graph_opset(b->g, n->domain),
-                   .in = b->in,
-                   .nin = n->ninputs,
-                   .out = b->out,
-                   .nout = n->noutputs,
-                   .e = b->e};
-}
-
-static bool is_known(gh_plan_builder *b, const gh_io *io)
-{
-    const gh_node *n = io->node;
-    for (uint32_t i = 0; i < n->ninputs; i++)
-        if (b->in[i].type != GH_UNKNOWN && !b->in[i].data && !(n->op->flags & GH_OP_SHAPE))
-            return false;
-    return gh_budget_take(&b->budget, io);
-}
-
 /* Computes a node whose inputs are known now, into the plan's arena. */
 static gh_status compute_known(gh_plan_builder *b, const gh_node *n)
 {
@@ -49,19 +21,14 @@ static gh_status compute_known(gh_plan_builder *b, const gh_node *n)
         if (n->inputs[i] != GH_NONE && b->g->values[n->inputs[i]].gone)
             return gh_plan_gone(b, n->inputs[i]);
     for (uint32_t i = 0; i < n->ninputs; i++)
-        if (b->in[i].data && !gh_tensor_aligned(&b->in[i])) {
-            b->in[i].data = (void *)(uintptr_t)gh_graph_elements(b->g, n->inputs[i]);
-            if (!b->in[i].data)
+        if (b->at.in[i].data && !gh_tensor_aligned(&b->at.in[i])) {
+            b->at.in[i].data = (void *)(uintptr_t)gh_graph_elements(b->g, n->inputs[i]);
+            if (!b->at.in[i].data)
                 return gh_plan_no_memory(b);
         }
-    for (uint32_t i = 0; i < n->noutputs; i++) {
-        size_t count = 0;
-        GH_ASSERT(gh_shape_count(&count, &b->out[i].shape));
-        b->out[i].data = gh_arena_array(b->plan->arena, count ? count : 1, gh_dtype_size(b->out[i].type));
-        if (!b->out[i].data)
-            return gh_plan_no_memory(b);
-    }
-    return gh_op_eval(n, b->in, b->out, b->e);
+    if (!gh_operands_place(&b->at, n, b->plan->arena))
+        return gh_plan_no_memory(b);
+    return gh_op_eval(n, b->at.in, b->at.out, b->e);
 }
 
 static gh_status check_size(gh_plan_builder *b, const gh_node *n, const gh_tensor *t)
@@ -98,17 +65,14 @@ static gh_status refuse_counted(gh_plan_builder *b, const gh_node *n)
 
 static gh_status infer_node(gh_plan_builder *b, const gh_node *n)
 {
-    gh_plan_operands(b, n);
-    gh_io io = gh_plan_io(b, n);
+    gh_io io = gh_operands_load(&b->at, n, b->e);
     GH_TRY(refuse_counted(b, n));
     GH_TRY(n->op->infer(&io));
     for (uint32_t i = 0; i < n->noutputs; i++)
-        GH_TRY(check_size(b, n, &b->out[i]));
-    if (is_known(b, &io))
+        GH_TRY(check_size(b, n, &b->at.out[i]));
+    if (gh_operands_known(&b->at, n) && gh_budget_take(&b->budget, &io))
         GH_TRY(compute_known(b, n));
-    for (uint32_t i = 0; i < n->noutputs; i++)
-        if (n->outputs[i] != GH_NONE)
-            b->values[n->outputs[i]] = b->out[i];
+    gh_operands_store(&b->at, n);
     return GH_OK;
 }
 

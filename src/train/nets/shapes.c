@@ -2,6 +2,7 @@
 #include "train/nets/shapes.h"
 
 #include "base/mem.h"
+#include "engine/operands.h"
 #include "engine/passes/passes.h"
 
 /* Elements of a value that follows from shapes alone. */
@@ -10,7 +11,8 @@
 
 typedef struct reader {
     gh_graph *g;
-    gh_tensor *values, *in, *out;
+    gh_tensor *values;
+    gh_operands at; /* the node at hand */
     bool lenient;
     gh_err *e;
 } reader;
@@ -23,38 +25,23 @@ static gh_status no_memory(gh_err *e)
 /* A result that no picture is needed for (shapes, constants) is computed: others' shapes may hang on it. */
 static gh_status compute_known(reader *r, const gh_node *n)
 {
-    for (uint32_t i = 0; i < n->ninputs; i++)
-        if (r->in[i].type != GH_UNKNOWN && !r->in[i].data && !(n->op->flags & GH_OP_SHAPE))
+    size_t count = 0;
+    if (!gh_operands_known(&r->at, n))
+        return GH_OK;
+    for (uint32_t i = 0; i < n->noutputs; i++)
+        if (!gh_shape_count(&count, &r->at.out[i].shape) || count > KNOWN_ELEMENTS)
             return GH_OK;
-    for (uint32_t i = 0; i < n->noutputs; i++) {
-        size_t count = 0;
-        if (!gh_shape_count(&count, &r->out[i].shape) || count > KNOWN_ELEMENTS)
-            return GH_OK;
-        r->out[i].data = gh_arena_array(r->g->arena, count + 1, gh_dtype_size(r->out[i].type));
-        if (!r->out[i].data)
-            return no_memory(r->e);
-    }
-    return gh_op_eval(n, r->in, r->out, r->e);
+    if (!gh_operands_place(&r->at, n, r->g->arena))
+        return no_memory(r->e);
+    return gh_op_eval(n, r->at.in, r->at.out, r->e);
 }
 
 static gh_status infer_node(reader *r, const gh_node *n)
 {
-    gh_io io = {.node = n,
-                .opset = gh_graph_opset(r->g, n->domain),
-                .in = r->in,
-                .nin = n->ninputs,
-                .out = r->out,
-                .nout = n->noutputs,
-                .e = r->e};
-    for (uint32_t i = 0; i < n->ninputs; i++)
-        r->in[i] = n->inputs[i] == GH_NONE ? (gh_tensor){.shape.rank = -1} : r->values[n->inputs[i]];
-    for (uint32_t i = 0; i < n->noutputs; i++)
-        r->out[i] = (gh_tensor){.shape.rank = -1};
+    gh_io io = gh_operands_load(&r->at, n, r->e);
     GH_TRY(n->op->infer(&io));
     GH_TRY(compute_known(r, n));
-    for (uint32_t i = 0; i < n->noutputs; i++)
-        if (n->outputs[i] != GH_NONE)
-            r->values[n->outputs[i]] = r->out[i];
+    gh_operands_store(&r->at, n);
     return GH_OK;
 }
 
@@ -94,27 +81,20 @@ static gh_status infer_all(reader *r, int width, int height)
 
 gh_status gh_shapes_read(gh_shapes *out, gh_graph *g, int width, int height, bool lenient, gh_err *e)
 {
-    uint32_t most = 1;
     reader r = {.g = g, .lenient = lenient, .e = e};
     if (g->ninputs != 1)
         return gh_fail(e, GH_UNSUPPORTED, "the body has %u inputs; one picture is what it gets", g->ninputs);
     GH_TRY(gh_graph_sort(g, e));
     GH_TRY(gh_graph_bind(g, e));
-    for (uint32_t i = 0; i < g->nnodes; i++) {
-        most = g->nodes[i].ninputs > most ? g->nodes[i].ninputs : most;
-        most = g->nodes[i].noutputs > most ? g->nodes[i].noutputs : most;
-    }
     r.values = gh_calloc(g->nvalues + 1u, sizeof *r.values);
-    r.in = gh_calloc(most, sizeof *r.in);
-    r.out = gh_calloc(most, sizeof *r.out);
-    gh_status status = r.values && r.in && r.out ? infer_all(&r, width, height) : no_memory(e);
+    gh_status status =
+        gh_operands_new(&r.at, g, r.values) && r.values ? infer_all(&r, width, height) : no_memory(e);
     if (status == GH_OK) {
         *out = (gh_shapes){r.values, width, height};
         r.values = NULL;
     }
     gh_free(r.values);
-    gh_free(r.in);
-    gh_free(r.out);
+    gh_operands_free(&r.at);
     return status;
 }
 

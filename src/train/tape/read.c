@@ -1,6 +1,7 @@
 /* Reading a graph for a tape: shapes at the fixed batch, values that are known before a run, what is learnt,
  * what depends on it, views, and activations joined to norms. */
 #include "base/mem.h"
+#include "engine/operands.h"
 #include "engine/passes/passes.h"
 #include "train/tape/parts.h"
 
@@ -16,7 +17,7 @@ typedef struct reader {
     gh_graph *g;
     bool *live;     /* nodes that an output needs */
     uint32_t *uses; /* of values */
-    gh_tensor *in, *out;
+    gh_operands at; /* the node at hand */
     gh_budget budget;
     gh_err *e;
 } reader;
@@ -44,65 +45,31 @@ static void mark_live(reader *r)
 
 /* ---- shapes ---- */
 
-static void load_operands(reader *r, const gh_node *n)
-{
-    for (uint32_t i = 0; i < n->ninputs; i++)
-        r->in[i] = n->inputs[i] == GH_NONE ? (gh_tensor){.shape.rank = -1} : r->t->values[n->inputs[i]];
-    for (uint32_t i = 0; i < n->noutputs; i++)
-        r->out[i] = n->outputs[i] == GH_NONE ? (gh_tensor){.shape.rank = -1} : r->t->values[n->outputs[i]];
-}
-
-static gh_io io_of(const reader *r, const gh_node *n)
-{
-    return (gh_io){.node = n,
-                   .opset = gh_graph_opset(r->g, n->domain),
-                   .in = r->in,
-                   .nin = n->ninputs,
-                   .out = r->out,
-                   .nout = n->noutputs,
-                   .e = r->e};
-}
-
-static bool is_known(reader *r, const gh_io *io)
-{
-    const gh_node *n = io->node;
-    for (uint32_t i = 0; i < n->ninputs; i++)
-        if (r->in[i].type != GH_UNKNOWN && !r->in[i].data && !(n->op->flags & GH_OP_SHAPE))
-            return false;
-    return gh_budget_take(&r->budget, io);
-}
-
 static gh_status compute_known(reader *r, const gh_node *n)
 {
-    for (uint32_t i = 0; i < n->noutputs; i++) {
-        size_t count = gh_grad_count(&r->out[i]);
-        r->out[i].data = gh_arena_array(r->t->arena, count ? count : 1, gh_dtype_size(r->out[i].type));
-        if (!r->out[i].data)
-            return no_memory(r);
-    }
-    return gh_op_eval(n, r->in, r->out, r->e);
+    if (!gh_operands_place(&r->at, n, r->t->arena))
+        return no_memory(r);
+    return gh_op_eval(n, r->at.in, r->at.out, r->e);
 }
 
 static gh_status infer_node(reader *r, const gh_node *n)
 {
     char text[96];
-    load_operands(r, n);
-    gh_io io = io_of(r, n);
+    gh_io io = gh_operands_load(&r->at, n, r->e);
     GH_TRY(n->op->infer(&io));
     for (uint32_t i = 0; i < n->noutputs; i++) {
         size_t count = 0;
-        if (!gh_dtype_size(r->out[i].type) || !gh_shape_count(&count, &r->out[i].shape) || count > INT32_MAX)
+        if (!gh_dtype_size(r->at.out[i].type) || !gh_shape_count(&count, &r->at.out[i].shape) ||
+            count > INT32_MAX)
             return gh_io_fail(&io, GH_LIMIT, "its result of %s is more than gharial trains on",
-                              gh_shape_text(&r->out[i].shape, text, sizeof text));
+                              gh_shape_text(&r->at.out[i].shape, text, sizeof text));
     }
-    if (is_known(r, &io))
+    if (gh_operands_known(&r->at, n) && gh_budget_take(&r->budget, &io))
         GH_TRY(compute_known(r, n));
+    gh_operands_store(&r->at, n);
     for (uint32_t i = 0; i < n->noutputs; i++)
-        if (n->outputs[i] != GH_NONE) {
-            r->t->values[n->outputs[i]] = r->out[i];
-            if (!r->out[i].data && gh_grad_count(&r->out[i]) == 0)
-                return gh_io_fail(&io, GH_UNSUPPORTED, "its result has no elements");
-        }
+        if (n->outputs[i] != GH_NONE && !r->at.out[i].data && gh_grad_count(&r->at.out[i]) == 0)
+            return gh_io_fail(&io, GH_UNSUPPORTED, "its result has no elements");
     return GH_OK;
 }
 
@@ -230,8 +197,7 @@ static gh_status join_activation(reader *r, uint32_t at)
     if (from == GH_NONE || r->uses[v] != 1 || t->nodes[from].role != GH_TAPE_RUNS || !t->nodes[from].row ||
         !(t->nodes[from].row->flags & GH_GRAD_JOINS) || t->nodes[from].act.kind != GH_ACT_NONE)
         return GH_OK;
-    load_operands(r, n);
-    gh_io io = io_of(r, n);
+    gh_io io = gh_operands_load(&r->at, n, r->e);
     GH_TRY(gh_act_of(&io, &act));
     t->nodes[at].role = GH_TAPE_SKIPPED;
     t->nodes[from].act = act;
@@ -247,8 +213,7 @@ static void size_node(reader *r, uint32_t at)
     gh_tape_node *own = &t->nodes[at];
     if (own->role != GH_TAPE_RUNS || !own->row)
         return;
-    load_operands(r, &r->g->nodes[at]);
-    gh_io io = io_of(r, &r->g->nodes[at]);
+    gh_io io = gh_operands_load(&r->at, &r->g->nodes[at], r->e);
     if (own->row->saved && (own->wanted || own->batch_statistics)) {
         own->saved = t->saved_bytes;
         own->saved_bytes = (own->row->saved(&io) + GH_ALIGN - 1) / GH_ALIGN * GH_ALIGN;
@@ -262,11 +227,7 @@ static gh_status allocate(reader *r)
 {
     gh_graph *g = r->g;
     gh_tape *t = r->t;
-    uint32_t most = 1, nodes = g->nnodes, values = g->nvalues;
-    for (uint32_t i = 0; i < nodes; i++) {
-        most = g->nodes[i].ninputs > most ? g->nodes[i].ninputs : most;
-        most = g->nodes[i].noutputs > most ? g->nodes[i].noutputs : most;
-    }
+    uint32_t nodes = g->nnodes, values = g->nvalues;
     t->arena = gh_arena_new((size_t)1 << 30);
     t->values = gh_calloc(values + 1u, sizeof *t->values);
     t->roots = gh_calloc(values + 1u, sizeof *t->roots);
@@ -278,11 +239,10 @@ static gh_status allocate(reader *r)
     t->state_offsets = gh_calloc(values + 1u, sizeof *t->state_offsets);
     t->nodes = gh_calloc(nodes + 1u, sizeof *t->nodes);
     r->live = gh_calloc((size_t)nodes + values + 1u, sizeof *r->live);
-    r->in = gh_calloc(most, sizeof *r->in);
-    r->out = gh_calloc(most, sizeof *r->out);
+    bool placed = gh_operands_new(&r->at, g, t->values);
     r->uses = gh_graph_uses(g);
     if (!t->arena || !t->values || !t->roots || !t->param_of || !t->leads || !t->params || !t->stored ||
-        !t->state_values || !t->state_offsets || !t->nodes || !r->live || !r->in || !r->out || !r->uses)
+        !t->state_values || !t->state_offsets || !t->nodes || !r->live || !placed || !r->uses)
         return no_memory(r);
     for (uint32_t v = 0; v < values; v++) {
         t->roots[v] = v;
@@ -314,8 +274,7 @@ gh_status gh_tape_read(gh_tape *t, const gh_tape_options *o, gh_err *e)
     if (!status)
         status = read_all(&r);
     gh_free(r.live);
-    gh_free(r.in);
-    gh_free(r.out);
+    gh_operands_free(&r.at);
     gh_free(r.uses);
     return status;
 }
