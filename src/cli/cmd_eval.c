@@ -166,9 +166,7 @@ static json_t *failed_json(const report *r)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < r->ev->count; i++)
-        if (r->ev->outcomes[i].error)
-            json_array_append_new(list, json_pack("{s:o, s:o}", "file", gh_json_text(r->samples[i].path),
-                                                  "error", gh_json_text(r->ev->outcomes[i].error)));
+        gh_eval_failure_json(list, r->samples[i].path, r->ev->outcomes[i].error);
     return list;
 }
 

@@ -5,6 +5,7 @@
 #define GH_TRAIN_LEARN_LEARN_H
 
 #include "base/buf.h"
+#include "base/json.h"
 #include "base/rng.h"
 #include "train/learn/optim.h"
 #include "train/tape/tape.h"
@@ -58,6 +59,9 @@ typedef struct gh_learn_summary {
     bool early;                  /* patience ended it */
     gh_buf details;              /* of the best epoch, owned by the caller; empty where there are none */
 } gh_learn_summary;
+
+/* For `validate`: appends the object, which it takes over (NULL: memory was short), to the details. */
+GH_MUST_CHECK gh_status gh_learn_details(gh_buf *details, json_t *scores, gh_err *e);
 
 /* Files of a run's folder, ended by NULL. */
 extern const char *const gh_learn_files[];

@@ -5,7 +5,6 @@
 #include "train/data/picture.h"
 #include "train/report/sheet.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #define SHEET_ROWS      3
@@ -92,13 +91,7 @@ static gh_status validate(void *arg, const gh_graph *g, double *metric, gh_buf *
     *metric = gh_localize_metric(r);
     json_t *o = json_pack("{s:f, s:f, s:f}", "mean IoU of the best box", r->ev->iou, "AP50",
                           all->at[GH_AP_50].ap, "AP50:95", all->ap);
-    char *text = o ? json_dumps(o, JSON_REAL_PRECISION(4)) : NULL;
-    json_decref(o);
-    if (!text)
-        return gh_fail(e, GH_NOMEM, "memory ran out at the scores");
-    gh_buf_str(details, text);
-    free(text);
-    return GH_OK;
+    return gh_learn_details(details, o, e);
 }
 
 /* ---- sheets ---- */

@@ -7,7 +7,6 @@
 #include "train/learn/loss.h"
 #include "train/report/sheet.h"
 
-#include <jansson.h>
 #include <string.h>
 
 #define SHEET_ROWS      4
@@ -131,13 +130,7 @@ static gh_status validate(void *arg, const gh_graph *g, double *metric, gh_buf *
     o = json_pack("{s:f, s:f, s:o}", "pixel accuracy",
                   s->counted ? (double)s->right / (double)s->counted : 0.0, "boundary F1", s->edge, "IoU",
                   classes);
-    char *text = o ? json_dumps(o, JSON_REAL_PRECISION(4)) : NULL;
-    json_decref(o);
-    if (!text)
-        return gh_fail(e, GH_NOMEM, "memory ran out at the scores");
-    gh_buf_str(details, text);
-    free(text);
-    return GH_OK;
+    return gh_learn_details(details, o, e);
 }
 
 /* ---- sheets ---- */
