@@ -148,8 +148,8 @@ static int print_summary(const values *v, const gh_localize_summary *s)
         printf("left out     %u boxes that lie outside of their picture\n", s->boxes_left_out);
     printf("boxes        mean IoU of the best box %.3f   AP50 %.3f   AP50:95 %.3f\n", s->iou, s->ap50, s->ap);
     printf("found        %zu of %zu, and %zu that are none\n", s->right, s->truths, s->wrong);
-    printf("epochs       %u, the best was %u; %.2f million weights learnt\n", s->epochs, s->best_epoch,
-           (double)s->trained / 1e6);
+    printf("epochs       %u, the best was %u%s; %.2f million weights learnt\n", s->epochs, s->best_epoch,
+           s->best_epoch ? "" : ": what there was before the first step", (double)s->trained / 1e6);
     printf("time         %.1f s, of the processor %.1f s\n", s->seconds, s->cpu_seconds);
     printf("written      %s   (gharial eval --model %s --data %s gives more)\n", v->out, v->out, v->data);
     return gh_cli_flush("train localize", 0);

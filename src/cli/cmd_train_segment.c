@@ -146,7 +146,8 @@ static int print_summary(const values *v, const gh_segment_summary *s)
            s->left_out, s->classes);
     printf("mIoU         %.1f %%   pixels right %.1f %%   boundary F1 %.3f\n", 100 * s->miou,
            100 * s->pixel_accuracy, s->edge);
-    printf("epochs       %u, the best was %u\n", s->epochs, s->best_epoch);
+    printf("epochs       %u, the best was %u%s\n", s->epochs, s->best_epoch,
+           s->best_epoch ? "" : ": what there was before the first step");
     printf("weights      %.2f million, of which %.2f million learnt\n", (double)s->parameters / 1e6,
            (double)s->trained / 1e6);
     printf("time         %.1f s, of the processor %.1f s\n", s->seconds, s->cpu_seconds);

@@ -72,6 +72,36 @@ START_TEST(test_patience)
 }
 END_TEST
 
+/* A network that knows the task is judged first, and comes back as it was where learning only spoils it. */
+START_TEST(test_what_was_there_counts)
+{
+    lc_run l;
+    size_t n, n2;
+    gh_buf b = {0};
+    lc_begin(&l, 1);
+    l.task.trained = true;
+    l.s.dull = true; /* every judgement is the same: none is better */
+    float *before = lc_constants(&l, &n);
+    NT_OK(lc_learn(&l), l.e);
+    ck_assert_uint_eq(l.summary.epochs, 4);
+    ck_assert_uint_eq(l.summary.best_epoch, 0);
+    ck_assert_int_eq(l.s.validations, 5);
+    float *after = lc_constants(&l, &n2);
+    ck_assert(n == n2 && memcmp(before, after, n) == 0);
+    lc_read(&b, "report.html");
+    ck_assert_ptr_nonnull(strstr((const char *)b.data, "Before the first step: accuracy"));
+    gh_free(before);
+    gh_free(after);
+    gh_buf_free(&b);
+    lc_end(&l);
+    lc_begin(&l, 1);
+    l.task.trained = true; /* it learns: an epoch is better */
+    NT_OK(lc_learn(&l), l.e);
+    ck_assert_uint_gt(l.summary.best_epoch, 0);
+    lc_end(&l);
+}
+END_TEST
+
 START_TEST(test_time_limit)
 {
     lc_run l;
@@ -232,6 +262,7 @@ Suite *gh_suite_learn(void)
     tcase_add_test(c, test_it_learns);
     tcase_add_test(c, test_threads_give_the_same_bytes);
     tcase_add_test(c, test_patience);
+    tcase_add_test(c, test_what_was_there_counts);
     tcase_add_test(c, test_time_limit);
     tcase_add_test(c, test_numbers_that_run_away);
     tcase_add_test(c, test_bad_samples);

@@ -235,6 +235,11 @@ START_TEST(test_own_decoder_goes_on)
     must();
     ck_assert_double_gt(before, 0.75);
     ck_assert_double_eq_tol(s.miou, before, 0.02);
+    o.learn.rate = 3; /* learning spoils it: what was there stays */
+    must();
+    ck_assert_uint_eq(s.best_epoch, 0);
+    ck_assert_double_eq_tol(s.miou, before, 1e-3);
+    o.learn.rate = 1e-7;
     tiny_text("data/classes.txt", "background\nbar\nsquare\nvoid\n");
     must();
     ck_assert_double_lt(s.miou, 0.5);

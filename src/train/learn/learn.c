@@ -5,6 +5,7 @@
 #include "train/learn/parts.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -169,28 +170,33 @@ static gh_status train_epoch(gh_learn_run *r, gh_learn_epoch *h)
 }
 
 /* Keeps what the tape holds as the best. */
-static void keep_best(gh_learn_run *r, const gh_learn_epoch *h, const gh_buf *details)
+static void keep_best(gh_learn_run *r, const gh_learn_epoch *h, const gh_buf *details, uint32_t epoch)
 {
     gh_learn_state *s = &r->state;
     copy_out(r, r->best);
     s->best = h->metric;
     s->best_loss = h->loss;
-    s->best_epoch = s->epoch + 1;
+    s->best_epoch = epoch;
     s->details = details->len < GH_LEARN_MOST_DETAILS ? (uint32_t)details->len : 0;
     memset(r->details, 0, GH_LEARN_MOST_DETAILS);
     if (s->details)
         memcpy(r->details, details->data, s->details);
 }
 
-static gh_status judge(gh_learn_run *r, gh_learn_epoch *h)
+static bool has_best(const gh_learn_run *r)
+{
+    return r->state.best_epoch || r->state.started;
+}
+
+static gh_status judge(gh_learn_run *r, gh_learn_epoch *h, uint32_t epoch)
 {
     gh_buf details = {.limit = GH_LEARN_MOST_DETAILS};
     gh_status status = gh_tape_store(r->tape, r->e);
     h->metric = -h->loss;
     if (!status && r->task->validate)
         status = r->task->validate(r->task->arg, r->graph, &h->metric, &details, r->e);
-    if (!status && (r->state.best_epoch == 0 || h->metric > r->state.best))
-        keep_best(r, h, &details);
+    if (!status && (!has_best(r) || h->metric > r->state.best))
+        keep_best(r, h, &details, epoch);
     gh_buf_free(&r->sheet);
     r->sheet = (gh_buf){0};
     if (!status && r->task->draw && r->path[0])
@@ -207,10 +213,27 @@ static gh_status validate_epoch(gh_learn_run *r, gh_learn_epoch *h)
     copy_out(r, r->kept);
     if (average)
         copy_in(r, average, r->average);
-    gh_status status = judge(r, h);
+    gh_status status = judge(r, h, r->state.epoch + 1);
     copy_in(r, r->kept, r->kept + r->count);
     h->validation = (double)(gh_now_ns() - start) / 1e9;
     return status;
+}
+
+/* What the network can do before the first step. */
+static gh_status judge_start(gh_learn_run *r)
+{
+    char text[120];
+    gh_learn_epoch h = {0};
+    if (!r->task->trained || !r->task->validate)
+        return GH_OK;
+    GH_TRY(judge(r, &h, 0));
+    if (gh_learn_stopped(r))
+        return interrupted(r);
+    r->state.started = 1;
+    r->state.start = h.metric;
+    snprintf(text, sizeof text, "before the first step  %.40s %.4f", r->task->metric_name, h.metric);
+    gh_learn_say(r, text);
+    return GH_OK;
 }
 
 static gh_status run_epoch(gh_learn_run *r)
@@ -254,6 +277,7 @@ static gh_status begin(gh_learn_run *r)
     r->state.rate = r->o->rate;
     if (r->o->rate <= 0)
         GH_TRY(gh_learn_find_rate(r));
+    GH_TRY(judge_start(r));
     return tell(r);
 }
 
@@ -268,7 +292,7 @@ static gh_status run_all(gh_learn_run *r)
     }
     r->done = true;
     GH_TRY(gh_learn_write_report(r));
-    if (r->state.best_epoch)
+    if (has_best(r))
         copy_in(r, r->best, r->best + r->count);
     return gh_tape_store(r->tape, r->e);
 }

@@ -27,6 +27,9 @@ typedef struct gh_learn_task {
      * it likes, a JSON object of details. NULL: the loss decides. */
     gh_status (*validate)(void *arg, const gh_graph *g, double *metric, gh_buf *details, gh_err *e);
     const char *metric_name; /* "mIoU" */
+    /* The network knows the task already: it is judged before the first step too, and where no epoch is
+     * better it comes back as it was. */
+    bool trained;
     /* Appends HTML: a sheet of validation pictures for the report, as `g` answers them; or NULL. */
     gh_status (*draw)(void *arg, const gh_graph *g, gh_buf *html, gh_err *e);
     /* A tensor's own rate, times that of the step; or NULL = 1. */
@@ -53,7 +56,7 @@ typedef struct gh_learn_options {
 } gh_learn_options;
 
 typedef struct gh_learn_summary {
-    uint32_t epochs, best_epoch; /* run, and the one whose weights stay; 1 = the first */
+    uint32_t epochs, best_epoch; /* run, and the one whose weights stay; 1 = the first, 0 = those of before */
     double metric, loss;         /* of the best epoch */
     double rate, seconds;        /* the highest rate; of all parts of the run */
     bool early;                  /* patience ended it */

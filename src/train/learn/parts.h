@@ -24,6 +24,8 @@ typedef struct gh_learn_state {
     double rate, best, best_loss; /* the highest rate; metric and loss of the best epoch */
     double seconds;               /* of earlier parts of the run */
     uint32_t trials, details;     /* tried rates; bytes of the best epoch's details */
+    uint64_t started;             /* 1: `start` is the metric of before the first step */
+    double start;
     double trial_rate[GH_LEARN_TRIALS], trial_loss[GH_LEARN_TRIALS]; /* smoothed */
 } gh_learn_state;
 

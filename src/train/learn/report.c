@@ -45,7 +45,9 @@ static void put_lead(gh_buf *b, const gh_learn_run *r)
     gh_text_things(b, r->task->samples, "sample");
     gh_buf_printf(b, ", %u in a step. ", r->batch);
     if (s->best_epoch && r->task->validate)
-        gh_buf_printf(b, "Best so far: %s %.4f in epoch %u.", metric_name(r), s->best, s->best_epoch);
+        gh_buf_printf(b, "Best so far: %s %.4f in epoch %u. ", metric_name(r), s->best, s->best_epoch);
+    if (s->started)
+        gh_buf_printf(b, "Before the first step: %s %.4f.", metric_name(r), s->start);
     gh_buf_str(b, "</p>\n</header>\n");
 }
 
@@ -64,6 +66,8 @@ static void put_tiles(gh_buf *b, const gh_learn_run *r)
     if (s->epoch) {
         char best[40];
         snprintf(best, sizeof best, "best in epoch %u", s->best_epoch);
+        if (s->best_epoch == 0)
+            snprintf(best, sizeof best, "before the first step");
         if (r->task->validate)
             put_tile(b, metric_name(r), best, "%.4f", s->best);
         put_tile(b, "Loss", "mean of the last epoch", "%.4f", r->history[s->epoch - 1].loss);

@@ -206,6 +206,7 @@ gh_learn_task gh_localize_task(gh_localize_run *r)
                            .loss = take_loss,
                            .validate = validate,
                            .metric_name = r->head.kind == GH_BOX_HEAD_BOX ? "mean IoU" : "AP50",
+                           .trained = r->whole, /* the head has learnt by then */
                            .draw = draw,
                            .rate_of = rate_of};
 }

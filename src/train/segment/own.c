@@ -48,6 +48,9 @@ static gh_status renew_scores(uint32_t *scores, gh_segment_run *r)
         return gh_fail(r->e, GH_NOMEM, "memory ran out at the classes");
     choose_rows(&start, row, r, &layer);
     start.row = row;
+    r->known = true;
+    for (uint32_t c = 0; c < r->data->nclasses; c++)
+        r->known &= row[c] >= 0;
     gh_status status = gh_score_layer_renew(scores, r->graph, &layer, &start, r->e);
     gh_free(row);
     return status;

@@ -18,7 +18,8 @@ typedef struct gh_segment_run {
     gh_augment augment;
     gh_size step; /* pixels that a step sees */
     gh_graph *graph;
-    int level; /* scores come out at stride 1 << level */
+    int level;  /* scores come out at stride 1 << level */
+    bool known; /* the network scores all classes already */
     gh_tape *tape;
     float *weights;  /* one a class */
     gh_model *model; /* the current one, opened; NULL = to be written */

@@ -246,6 +246,7 @@ gh_learn_task gh_segment_task(gh_segment_run *r)
                            .loss = take_loss,
                            .validate = validate,
                            .metric_name = "mIoU",
+                           .trained = r->known,
                            .draw = draw,
                            .rate_of = rate_of};
 }
