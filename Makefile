@@ -125,7 +125,7 @@ $(BUILD)/gharial: $(call obj,$(APPSRC)) $(BUILD)/libgharial.a
 APPTEST := $(filter-out src/cli/main.c,$(APPSRC))
 UNIT    := $(sort $(wildcard tests/unit/*.c tests/kernels/*.c))
 ONNX    := $(sort $(wildcard tests/onnx/*.c)) $(sort $(wildcard tests/unit/random_*.c)) tests/unit/arch_case.c tests/unit/checkpoint.c
-E2E     := $(sort $(wildcard tests/e2e/*.c))
+E2E     := $(sort $(wildcard tests/e2e/*.c)) tests/unit/picture.c
 CHECKS  := $(if $(ONNX),$(BUILD)/onnx) $(if $(E2E),$(BUILD)/e2e) $(BUILD)/unit
 
 $(BUILD)/unit: $(call obj,$(UNIT) $(APPTEST)) $(BUILD)/libgharial.a
