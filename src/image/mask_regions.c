@@ -3,6 +3,7 @@
  * largest, and its place is used again. So there are never more places than runs in two rows. */
 #include "image/mask.h"
 
+#include "base/heap.h"
 #include "base/mem.h"
 
 #include <stdlib.h>
@@ -40,16 +41,21 @@ struct gh_regions {
 };
 
 /* a goes behind b: fewer pixels, or the same number and further down, or to the right. */
-static bool behind(const gh_region *a, const gh_region *b)
+static bool behind(const void *left, const void *right, const void *arg)
 {
+    const gh_region *a = left, *b = right;
+    (void)arg;
     if (a->pixels != b->pixels)
         return a->pixels < b->pixels;
     return a->y != b->y ? a->y > b->y : a->x > b->x;
 }
 
+/* The smallest of a full list is its root: what a larger region drives out. */
+static const gh_heap smallest = {.size = sizeof(gh_region), .before = behind};
+
 static int compare(const void *left, const void *right)
 {
-    return behind(left, right) ? 1 : behind(right, left) ? -1 : 0;
+    return behind(left, right, NULL) ? 1 : behind(right, left, NULL) ? -1 : 0;
 }
 
 void gh_regions_free(gh_regions **r)
@@ -180,42 +186,16 @@ static void link_runs(gh_regions *r, int n)
     }
 }
 
-static void sift_down(gh_region *heap, int n)
-{
-    for (int at = 0;;) {
-        int least = at, left = 2 * at + 1;
-        if (left < n && behind(&heap[left], &heap[least]))
-            least = left;
-        if (left + 1 < n && behind(&heap[left + 1], &heap[least]))
-            least = left + 1;
-        if (least == at)
-            return;
-        gh_region moved = heap[at];
-        heap[at] = heap[least];
-        heap[least] = moved;
-        at = least;
-    }
-}
-
-static void sift_up(gh_region *heap, int at)
-{
-    for (int up; at > 0 && behind(&heap[at], &heap[up = (at - 1) / 2]); at = up) {
-        gh_region moved = heap[at];
-        heap[at] = heap[up];
-        heap[up] = moved;
-    }
-}
-
 static void finish(gh_regions *r, const part *p)
 {
     list *l = &r->lists[p->class];
     l->pixels += p->region.pixels;
     if (l->count < r->limit) {
         l->items[l->count] = p->region;
-        sift_up(l->items, l->count++);
-    } else if (r->limit > 0 && behind(&l->items[0], &p->region)) {
+        gh_heap_up(&smallest, l->items, (size_t)l->count++);
+    } else if (r->limit > 0 && behind(&l->items[0], &p->region, NULL)) {
         l->items[0] = p->region;
-        sift_down(l->items, l->count);
+        gh_heap_down(&smallest, l->items, (size_t)l->count, 0);
     }
 }
 

@@ -2,6 +2,7 @@
  * raw outputs, so that scores which round to the same number still stand in the network's order. */
 #include "tasks/classify.h"
 
+#include "base/heap.h"
 #include "base/mem.h"
 #include "tasks/jsontext.h"
 #include "tasks/kind.h"
@@ -18,42 +19,29 @@ static bool before(const float *v, int a, int b)
     return v[a] > v[b] || (v[a] == v[b] && a < b);
 }
 
-/* Restores the heap below `at`: every parent stands after its children, the root is the last of all. */
-static void sift_down(int *heap, size_t n, size_t at, const float *v)
+static bool goes_first(const void *a, const void *b, const void *values)
 {
-    for (;;) {
-        size_t last = at, left = 2 * at + 1;
-        if (left < n && before(v, heap[last], heap[left]))
-            last = left;
-        if (left + 1 < n && before(v, heap[last], heap[left + 1]))
-            last = left + 1;
-        if (last == at)
-            return;
-        int moved = heap[at];
-        heap[at] = heap[last];
-        heap[last] = moved;
-        at = last;
-    }
+    return before(values, *(const int *)b, *(const int *)a);
 }
 
 /* The k best of v[0..n) into best[0..k), in order: a heap of the best so far, then sorted in place. k >= 1.
  */
 static void select_best(int *best, size_t k, const float *v, size_t n)
 {
+    const gh_heap last = {.size = sizeof *best, .before = goes_first, .arg = v};
     for (size_t i = 0; i < k; i++)
         best[i] = (int)i;
-    for (size_t i = k / 2; i-- > 0;)
-        sift_down(best, k, i, v);
+    gh_heap_make(&last, best, k);
     for (size_t i = k; i < n; i++)
         if (before(v, (int)i, best[0])) {
             best[0] = (int)i;
-            sift_down(best, k, 0, v);
+            gh_heap_down(&last, best, k, 0);
         }
     for (size_t left = k; left-- > 1;) {
         int root = best[0];
         best[0] = best[left];
         best[left] = root;
-        sift_down(best, left, 0, v);
+        gh_heap_down(&last, best, left, 0);
     }
 }
 

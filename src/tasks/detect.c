@@ -3,6 +3,7 @@
  */
 #include "tasks/detect.h"
 
+#include "base/heap.h"
 #include "base/mem.h"
 #include "tasks/detect_parts.h"
 #include "tasks/preproc.h"
@@ -65,27 +66,14 @@ gh_status gh_detect_check(const gh_tensor *const outputs[GH_DETECT_OUTPUTS], con
 /* ---- candidates ---- */
 
 /* a goes before b when there are too many: a lower score, or the same and further behind. */
-static bool worse(const gh_box *a, const gh_box *b)
+static bool worse(const void *left, const void *right, const void *arg)
 {
+    const gh_box *a = left, *b = right;
+    (void)arg;
     return a->score < b->score || (a->score == b->score && a->at > b->at);
 }
 
-static void sift_down(gh_box *heap, size_t n, size_t at)
-{
-    for (;;) {
-        size_t least = at, left = 2 * at + 1;
-        if (left < n && worse(&heap[left], &heap[least]))
-            least = left;
-        if (left + 1 < n && worse(&heap[left + 1], &heap[least]))
-            least = left + 1;
-        if (least == at)
-            return;
-        gh_box moved = heap[at];
-        heap[at] = heap[least];
-        heap[least] = moved;
-        at = least;
-    }
-}
+static const gh_heap worst = {.size = sizeof(gh_box), .before = worse};
 
 void gh_candidates_add(gh_candidates *c, float score, int index, int at)
 {
@@ -94,11 +82,10 @@ void gh_candidates_add(gh_candidates *c, float score, int index, int at)
         c->boxes[c->count++] = box;
         if (c->count < GH_MOST_CANDIDATES)
             return;
-        for (size_t i = c->count / 2; i-- > 0;)
-            sift_down(c->boxes, c->count, i);
-    } else if (worse(&c->boxes[0], &box)) {
+        gh_heap_make(&worst, c->boxes, c->count);
+    } else if (worse(&c->boxes[0], &box, NULL)) {
         c->boxes[0] = box;
-        sift_down(c->boxes, c->count, 0);
+        gh_heap_down(&worst, c->boxes, c->count, 0);
     }
     c->least = fmaxf(c->least, c->boxes[0].score);
 }
