@@ -118,6 +118,7 @@ async function errors(page, folder) {
   assert.ok(await page.locator("#message").isVisible());
   assert.match(await page.innerText("#message"), /JPEG/);
   assert.equal(await page.locator("#results li").count(), 0);
+  assert.equal(await page.locator("#view").isVisible(), false, "what is no picture is not shown as a broken one");
   await page.screenshot({ path: join(out, "error.png"), fullPage: true });
 }
 
@@ -165,6 +166,7 @@ async function narrow(browser, address) {
     await choose(page, task, join(photos, "astronaut.png"));
     const wide = await page.evaluate(() => document.documentElement.scrollWidth);
     assert.ok(wide <= 375, `${wide} pixels wide on a phone of 375`);
+    if (task === "localize") assert.ok((await page.locator("#boxes text").first().boundingBox()).height >= 12, "letters too small to read");
     await page.screenshot({ path: join(out, `phone-${scheme}.png`), fullPage: true });
     await page.context().close();
   }
@@ -178,6 +180,9 @@ async function token(browser, folder) {
     expected = [/401/];
     const context = await browser.newContext(), page = await context.newPage();
     await page.goto(server.address);
+    await page.fill("#token", "not-this-token");
+    await page.keyboard.press("Enter");
+    await page.waitForFunction(() => /wrong/.test(document.getElementById("asks").textContent) && document.getElementById("login").open);
     await page.fill("#token", TOKEN);
     await page.keyboard.press("Enter");
     await page.waitForFunction(() => /models ready$/.test(document.getElementById("status").textContent));
