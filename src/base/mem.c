@@ -5,6 +5,9 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+
+#define LARGE_PAGE ((size_t)2 << 20) /* of x86-64, and of arm64 with pages of 4 KB */
 
 static atomic_uint_fast64_t process_allocs;
 static _Thread_local uint64_t thread_allocs;
@@ -64,6 +67,20 @@ void *gh_alloc_aligned(size_t size)
         return NULL;
     void *p = NULL;
     return posix_memalign(&p, GH_ALIGN, size ? size : 1) == 0 ? p : NULL;
+}
+
+/* Only pages that lie wholly inside are asked for, so that no more memory is used than with small ones. */
+void *gh_alloc_streamed(size_t size)
+{
+    if (size < LARGE_PAGE)
+        return gh_alloc_aligned(size);
+    if (!permit(size))
+        return NULL;
+    void *p = NULL;
+    if (posix_memalign(&p, LARGE_PAGE, size))
+        return NULL;
+    madvise(p, size / LARGE_PAGE * LARGE_PAGE, MADV_HUGEPAGE); /* where it fails, small pages do */
+    return p;
 }
 
 void gh_free(void *p)

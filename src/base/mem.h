@@ -21,6 +21,9 @@ void *gh_realloc(void *p, size_t n, size_t size);
 void *gh_table_grow(void *table, uint32_t count, uint32_t more, uint32_t *cap, size_t size);
 /* Bytes aligned to GH_ALIGN; freed with gh_free. */
 void *gh_alloc_aligned(size_t size);
+/* The same for what is read from end to end again and again, as packed weights are: on large pages, where the
+ * system has them, so that a core finds and fetches ahead more of it. */
+void *gh_alloc_streamed(size_t size);
 void gh_free(void *p);
 char *gh_strdup(const char *s);
 

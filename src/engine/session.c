@@ -44,7 +44,7 @@ static gh_status enlarge(void **block, size_t *have, size_t want, gh_err *e)
         return GH_OK;
     gh_free(*block);
     *have = 0;
-    *block = gh_alloc_aligned(want);
+    *block = gh_alloc_streamed(want);
     if (!*block)
         return gh_fail(e, GH_NOMEM, "no memory for %zu MB of activations", want >> 20);
     *have = want;

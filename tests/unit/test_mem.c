@@ -95,6 +95,8 @@ static void *call(int which)
         return gh_realloc(NULL, 2, 4);
     case 3:
         return gh_alloc_aligned(8);
+    case 4:
+        return gh_alloc_streamed((size_t)5 << 20);
     default:
         return gh_strdup("eight by");
     }
@@ -102,7 +104,7 @@ static void *call(int which)
 
 START_TEST(test_nth_allocation_fails_once)
 {
-    for (int which = 0; which < 5; which++)
+    for (int which = 0; which < 6; which++)
         for (int n = 0; n < 4; n++) {
             gh_mem_fail_after(n);
             for (int i = 0; i < 8; i++) {

@@ -132,7 +132,7 @@ static gh_status pack_for(gh_prepare *p, const gh_conv_kernel *kernel, const flo
     size_t padded = (oc + block - 1) / block * block;
     bool biased = gh_has(p->io, 2);
     GH_TRY(gh_prepare_room(p, n + padded));
-    float *weights = gh_alloc_aligned((n ? n : 1) * sizeof(float));
+    float *weights = gh_alloc_streamed((n ? n : 1) * sizeof(float));
     float *bias = biased ? gh_alloc_aligned(padded * sizeof(float)) : NULL;
     if (!weights || (biased && !bias)) {
         gh_free(bias);

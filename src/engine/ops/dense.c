@@ -102,7 +102,7 @@ static gh_status pack_dense(gh_prepare *p, const dense_shape *d)
     size_t n = kernel->packed(d->n, d->k), count = (size_t)d->n * (size_t)d->k;
     float *weights, *copy = NULL, *bias = NULL;
     GH_TRY(gh_prepare_room(p, n + (size_t)d->n));
-    weights = gh_alloc_aligned((n ? n : 1) * sizeof(float));
+    weights = gh_alloc_streamed((n ? n : 1) * sizeof(float));
     const float *source = w->data;
     if (!gh_tensor_aligned(w)) {
         source = copy = gh_alloc_aligned(count * sizeof(float));
