@@ -1,7 +1,7 @@
-/* A pool of threads with one operation. Each worker has a slot with a sequence number: the caller fills the
- * job, raises the number of the slots that take part, does its own share and waits for the count of
- * unfinished shares to fall to zero. Both sides spin for some microseconds, since the next loop of a network
- * comes at once, then sleep on a futex. */
+/* A pool of threads with one operation. Each worker has a slot, one cache line, with its share of the job and
+ * a sequence number: the caller fills the share in, raises the number, does its own share and waits for the
+ * count of unfinished shares to fall to zero. Both sides spin for some microseconds, since the next loop of a
+ * network comes at once, then sleep on a futex. */
 #include "base/pool.h"
 
 #include "base/cpu.h"
@@ -20,9 +20,16 @@
 
 enum { MAX_THREADS = 1024, SPIN_NS = 50000, PAUSES_PER_CLOCK = 32 };
 
+typedef struct share {
+    gh_pool_fn fn;
+    void *arg;
+    int begin, end;
+} share;
+
 typedef struct slot {
     _Alignas(GH_ALIGN) atomic_uint seq; /* raised once a loop that this worker takes part in */
     atomic_uint asleep;                 /* 1 while the worker is in, or about to enter, futex_wait */
+    share share;                        /* written by the caller before it raises seq */
     gh_pool *pool;
     pthread_t thread;
     int index; /* 1 .. size-1; the caller is 0 */
@@ -35,10 +42,6 @@ struct gh_pool {
     atomic_bool busy; /* a caller's loop is running */
     atomic_int users; /* threads between gh_pool_enter and gh_pool_leave */
     atomic_bool stop;
-    /* The job: written by the caller before it raises the slots, read by those that take part. */
-    gh_pool_fn fn;
-    void *arg;
-    int n, parts;
     _Alignas(GH_ALIGN) atomic_uint pending; /* workers' shares not done yet */
     atomic_uint waiting;                    /* the caller sleeps on pending */
     slot slots[];                           /* size - 1 */
@@ -96,11 +99,9 @@ static void raise_slot(slot *s)
         futex_wake(&s->seq);
 }
 
-static void run_share(gh_pool *pool, int index)
+static share cut_share(gh_pool_fn fn, void *arg, int n, int parts, int index)
 {
-    int begin = (int)((int64_t)pool->n * index / pool->parts);
-    int end = (int)((int64_t)pool->n * (index + 1) / pool->parts);
-    pool->fn(pool->arg, begin, end, index);
+    return (share){fn, arg, (int)((int64_t)n * index / parts), (int)((int64_t)n * (index + 1) / parts)};
 }
 
 static void *worker(void *arg)
@@ -111,7 +112,7 @@ static void *worker(void *arg)
         wait_for_job(s, seen);
         if (atomic_load(&pool->stop))
             return NULL;
-        run_share(pool, s->index);
+        s->share.fn(s->share.arg, s->share.begin, s->share.end, s->index);
         if (atomic_fetch_sub(&pool->pending, 1) == 1 && atomic_load(&pool->waiting))
             futex_wake(&pool->pending);
     }
@@ -138,14 +139,13 @@ void gh_pool_for(gh_pool *pool, int n, gh_pool_fn fn, void *arg)
         return;
     }
     int parts = n < pool->size ? n : pool->size;
-    pool->fn = fn;
-    pool->arg = arg;
-    pool->n = n;
-    pool->parts = parts;
     atomic_store(&pool->pending, (unsigned)parts - 1);
-    for (int i = 1; i < parts; i++)
+    for (int i = 1; i < parts; i++) {
+        pool->slots[i - 1].share = cut_share(fn, arg, n, parts, i);
         raise_slot(&pool->slots[i - 1]);
-    run_share(pool, 0);
+    }
+    share own = cut_share(fn, arg, n, parts, 0);
+    fn(arg, own.begin, own.end, 0);
     wait_for_workers(pool);
     atomic_store(&pool->busy, false);
 }
