@@ -1,6 +1,7 @@
 /* From a graph to a plan: the whole, and its steps, with the layout that each wants. Shapes are
  * plan_shapes.c, additions joined to convolutions plan_join.c, memory plan_memory.c. */
 #include "base/mem.h"
+#include "engine/ops.h"
 #include "engine/plan_parts.h"
 
 gh_status gh_plan_no_memory(const gh_plan_builder *b)
@@ -54,20 +55,36 @@ static gh_status add_step(gh_plan_builder *b, gh_step step)
 
 /* ---- layouts ---- */
 
-static gh_status run_to_blocked(gh_exec *x)
+typedef struct turn {
+    void (*fn)(float *dst, const float *src, int c, int hw, int begin, int end);
+    float *dst;
+    const float *src;
+    int c, hw;
+} turn;
+
+static void turn_units(const void *job, int begin, int end)
+{
+    const turn *t = job;
+    t->fn(t->dst, t->src, t->c, t->hw, begin, end);
+}
+
+static gh_status run_turn(gh_exec *x, bool blocked)
 {
     const gh_shape *s = &x->in[0].shape;
-    x->k->to_blocked(x->out[0].data, x->in[0].data, (int)s->dims[0], (int)s->dims[1],
-                     (int)(s->dims[2] * s->dims[3]));
+    turn t = {blocked ? x->k->to_blocked : x->k->to_plain, x->out[0].data, x->in[0].data, (int)s->dims[1],
+              (int)(s->dims[2] * s->dims[3])};
+    gh_exec_range(x, gh_layout_units(x->k, (int)s->dims[0], t.hw), turn_units, &t);
     return GH_OK;
+}
+
+static gh_status run_to_blocked(gh_exec *x)
+{
+    return run_turn(x, true);
 }
 
 static gh_status run_to_plain(gh_exec *x)
 {
-    const gh_shape *s = &x->in[0].shape;
-    x->k->to_plain(x->out[0].data, x->in[0].data, (int)s->dims[0], (int)s->dims[1],
-                   (int)(s->dims[2] * s->dims[3]));
-    return GH_OK;
+    return run_turn(x, false);
 }
 
 static size_t bytes_of(const gh_plan_builder *b, const gh_tensor *t, bool blocked)

@@ -154,6 +154,11 @@ typedef struct gh_kernels {
 void gh_kernels_init(gh_kernels *k, uint32_t cpu_flags);
 /* The process's kernels: initialised once from gh_cpu_flags(), then constant. */
 const gh_kernels *gh_kernels_get(void);
+/* Units of to_blocked and to_plain. */
+static inline int gh_layout_units(const gh_kernels *k, int n, int hw)
+{
+    return n * ((hw + k->block - 1) / k->block);
+}
 /* The first convolution kernel of `k`, in the order of list.inc, that accepts the shape, or of those that
  * tell a cost the cheapest with at most this loss, bfloat16's only where that is wanted; never NULL for
  * groups == 1 or depthwise (groups == ic == oc), NULL for other groupings. */

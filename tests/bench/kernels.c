@@ -304,12 +304,12 @@ static void run_add(job *j, const gh_kernels *k)
 
 static void run_to_blocked(job *j, const gh_kernels *k)
 {
-    k->to_blocked(j->dst, j->src, 1, CHANNELS, AREA);
+    k->to_blocked(j->dst, j->src, CHANNELS, AREA, 0, gh_layout_units(k, 1, AREA));
 }
 
 static void run_to_plain(job *j, const gh_kernels *k)
 {
-    k->to_plain(j->dst, j->src, 1, CHANNELS, AREA);
+    k->to_plain(j->dst, j->src, CHANNELS, AREA, 0, gh_layout_units(k, 1, AREA));
 }
 
 static void run_softmax(job *j, const gh_kernels *k)
@@ -333,7 +333,7 @@ static void run_pool(job *j, const gh_kernels *k)
         .shape = {1, CHANNELS, SIDE, SIDE, CHANNELS, SIDE / 2, SIDE / 2, 3, 3, 2, 2, 1, 1, 1, 1, 1},
         .src = j->src,
         .dst = j->dst};
-    (j->m ? k->pool_max : k->pool_avg)(&p, 0, CHANNELS / k->block);
+    (j->m ? k->pool_max : k->pool_avg)(&p, 0, CHANNELS / k->block * (SIDE / 2));
 }
 
 static void run_normalise(job *j, const gh_kernels *k)

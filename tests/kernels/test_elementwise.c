@@ -184,6 +184,19 @@ START_TEST(test_softmax)
 }
 END_TEST
 
+typedef struct layout_call {
+    void (*fn)(float *dst, const float *src, int c, int hw, int begin, int end);
+    float *dst;
+    const float *src;
+    int c, hw;
+} layout_call;
+
+static void layout_range(void *arg, int begin, int end)
+{
+    const layout_call *call = arg;
+    call->fn(call->dst, call->src, call->c, call->hw, begin, end);
+}
+
 static void check_layout(const gh_kernels *k, int n, int c, int hw)
 {
     gh_rng rng;
@@ -192,7 +205,8 @@ static void check_layout(const gh_kernels *k, int n, int c, int hw)
     size_t plain = (size_t)n * c * hw, blocked = (size_t)n * kt_blocks(c, block) * hw * block;
     kt_buf src = kt_random(&rng, plain), mid = kt_new(blocked), back = kt_new(plain);
     float *exact = kt_exact(src.p, plain);
-    k->to_blocked(mid.p, exact, n, c, hw);
+    layout_call in = {k->to_blocked, mid.p, exact, c, hw};
+    kt_ranges(&rng, gh_layout_units(k, n, hw), layout_range, &in);
     for (int image = 0; image < n; image++)
         for (int ch = 0; ch < kt_blocks(c, block) * block; ch++)
             for (int i = 0; i < hw; i++) {
@@ -201,7 +215,8 @@ static void check_layout(const gh_kernels *k, int n, int c, int hw)
                               k->level, n, c, hw);
             }
     float *exact_mid = kt_exact(mid.p, blocked);
-    k->to_plain(back.p, exact_mid, n, c, hw);
+    layout_call out = {k->to_plain, back.p, exact_mid, c, hw};
+    kt_ranges(&rng, gh_layout_units(k, n, hw), layout_range, &out);
     ck_assert_mem_eq(back.p, src.p, plain * sizeof(float));
     kt_free(&src, "to_blocked");
     kt_free(&mid, "to_blocked");

@@ -48,7 +48,7 @@ static void check(pool_call *c, gh_rng *rng)
     kt_block(src, plain.p, s->n, s->ic, ihw, block);
     c->job.src = src;
     c->job.dst = dst.p;
-    kt_ranges(rng, s->n * blocks, run_range, c);
+    kt_ranges(rng, s->n * s->oh * blocks, run_range, c);
     for (int image = 0; image < s->n; image++)
         for (int ch = 0; ch < s->ic; ch++)
             for (int i = 0; i < ohw; i++) {

@@ -102,7 +102,7 @@ static gh_status try_kernel(const gh_prepare *p, double *out, const float *weigh
         gh_rng_seed(&rng, 1);
         for (size_t i = 0; i < ic * TRIAL_AREA; i++)
             noise[i] = fmaxf(gh_rng_normal(&rng), 0);
-        p->k->to_blocked(src, noise, 1, s.ic, TRIAL_AREA);
+        p->k->to_blocked(src, noise, s.ic, TRIAL_AREA, 0, gh_layout_units(p->k, 1, TRIAL_AREA));
         gh_conv_job job = {.shape = s,
                            .src = src,
                            .weights = p->packed->weights,
@@ -110,7 +110,7 @@ static gh_status try_kernel(const gh_prepare *p, double *out, const float *weigh
                            .scratch = scratch,
                            .shared = shared};
         kernel->run(&job, 0, kernel->units(&s));
-        p->k->to_plain(got, dst, 1, s.oc, TRIAL_AREA);
+        p->k->to_plain(got, dst, s.oc, TRIAL_AREA, 0, gh_layout_units(p->k, 1, TRIAL_AREA));
         *out = lost(got, noise, weights, &s);
     } else {
         status = gh_fail(p->io->e, GH_NOMEM, "no memory to try a kernel");

@@ -219,7 +219,7 @@ static gh_status pool_run_blocked(gh_exec *x)
     p.job.src = x->in[0].data;
     p.job.dst = x->out[0].data;
     int blocks = (p.job.shape.ic + x->k->block - 1) / x->k->block;
-    gh_exec_range(x, p.job.shape.n * blocks, pool_units, &p);
+    gh_exec_range(x, p.job.shape.n * p.job.shape.oh * blocks, pool_units, &p);
     return GH_OK;
 }
 

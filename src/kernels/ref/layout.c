@@ -3,27 +3,28 @@
 
 #include "kernels/ref/ref.h"
 
-void gh_kernel_to_blocked_ref(float *dst, const float *src, int n, int c, int hw)
+void gh_kernel_to_blocked_ref(float *dst, const float *src, int c, int hw, int begin, int end)
 {
-    int blocks = ref_blocks(c);
-    for (int image = 0; image < n; image++)
+    int blocks = ref_blocks(c), runs = (hw + BLOCK - 1) / BLOCK;
+    for (int u = begin; u < end; u++)
         for (int b = 0; b < blocks; b++)
-            for (int i = 0; i < hw; i++)
+            for (int i = u % runs * BLOCK; i < hw && i < (u % runs + 1) * BLOCK; i++)
                 for (int l = 0; l < BLOCK; l++) {
-                    int channel = b * BLOCK + l;
-                    *dst++ = channel < c ? src[((size_t)image * c + channel) * hw + i] : 0;
+                    size_t image = (size_t)(u / runs), channel = (size_t)b * BLOCK + l;
+                    dst[((image * blocks + b) * hw + i) * BLOCK + l] =
+                        channel < (size_t)c ? src[(image * c + channel) * hw + i] : 0;
                 }
 }
 
-void gh_kernel_to_plain_ref(float *dst, const float *src, int n, int c, int hw)
+void gh_kernel_to_plain_ref(float *dst, const float *src, int c, int hw, int begin, int end)
 {
-    int blocks = ref_blocks(c);
-    for (int image = 0; image < n; image++)
-        for (int channel = 0; channel < c; channel++) {
-            const float *plane = src + ((size_t)image * blocks + channel / BLOCK) * hw * BLOCK;
-            for (int i = 0; i < hw; i++)
-                *dst++ = plane[(size_t)i * BLOCK + channel % BLOCK];
-        }
+    int blocks = ref_blocks(c), runs = (hw + BLOCK - 1) / BLOCK;
+    for (int u = begin; u < end; u++)
+        for (int channel = 0; channel < c; channel++)
+            for (int i = u % runs * BLOCK; i < hw && i < (u % runs + 1) * BLOCK; i++) {
+                size_t image = (size_t)(u / runs), plane = image * blocks + channel / BLOCK;
+                dst[(image * c + channel) * hw + i] = src[(plane * hw + i) * BLOCK + channel % BLOCK];
+            }
 }
 
 void gh_kernel_normalise_u8_ref(float *dst, const uint8_t *src, int pixels, const int order[3],

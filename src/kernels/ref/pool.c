@@ -62,17 +62,28 @@ static void avg_pixel(float *dst, const gh_conv_shape *s, const float *src, cons
         dst[l] = count > 0 ? acc[l] / (float)count : 0;
 }
 
+/* The row of output that is unit u, its place y and the plane of input that it reads. */
+static float *find_row(const gh_pool_job *job, const float **src, int *y, int u)
+{
+    const gh_conv_shape *s = &job->shape;
+    int blocks = ref_blocks(s->ic);
+    size_t plane = (size_t)(u / blocks / s->oh) * blocks + u % blocks;
+    *y = u / blocks % s->oh;
+    *src = job->src + plane * s->ih * s->iw * BLOCK;
+    return job->dst + (plane * s->oh + *y) * s->ow * BLOCK;
+}
+
 void gh_kernel_pool_max_ref(const gh_pool_job *job, int begin, int end)
 {
     const gh_conv_shape *s = &job->shape;
     for (int u = begin; u < end; u++) {
-        const float *src = job->src + (size_t)u * s->ih * s->iw * BLOCK;
-        float *dst = job->dst + (size_t)u * s->oh * s->ow * BLOCK;
-        for (int y = 0; y < s->oh; y++)
-            for (int x = 0; x < s->ow; x++, dst += BLOCK) {
-                window w = window_at(s, y, x);
-                max_pixel(dst, s, src, &w);
-            }
+        const float *src;
+        int y;
+        float *dst = find_row(job, &src, &y, u);
+        for (int x = 0; x < s->ow; x++, dst += BLOCK) {
+            window w = window_at(s, y, x);
+            max_pixel(dst, s, src, &w);
+        }
     }
 }
 
@@ -80,13 +91,13 @@ void gh_kernel_pool_avg_ref(const gh_pool_job *job, int begin, int end)
 {
     const gh_conv_shape *s = &job->shape;
     for (int u = begin; u < end; u++) {
-        const float *src = job->src + (size_t)u * s->ih * s->iw * BLOCK;
-        float *dst = job->dst + (size_t)u * s->oh * s->ow * BLOCK;
-        for (int y = 0; y < s->oh; y++)
-            for (int x = 0; x < s->ow; x++, dst += BLOCK) {
-                window w = window_at(s, y, x);
-                avg_pixel(dst, s, src, &w, divisor(job, &w));
-            }
+        const float *src;
+        int y;
+        float *dst = find_row(job, &src, &y, u);
+        for (int x = 0; x < s->ow; x++, dst += BLOCK) {
+            window w = window_at(s, y, x);
+            avg_pixel(dst, s, src, &w, divisor(job, &w));
+        }
     }
 }
 

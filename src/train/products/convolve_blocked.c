@@ -119,8 +119,8 @@ static void to_blocked_units(void *arg, int begin, int end, int thread)
         int image = u / blocks, first = u % blocks * block;
         int lanes = s->ic - first < block ? s->ic - first : block;
         j->c->k->to_blocked(j->in + (size_t)u * (size_t)block * (size_t)plane,
-                            j->src + ((size_t)image * (size_t)s->ic + (size_t)first) * (size_t)plane, 1,
-                            lanes, plane);
+                            j->src + ((size_t)image * (size_t)s->ic + (size_t)first) * (size_t)plane, lanes,
+                            plane, 0, gh_layout_units(j->c->k, 1, plane));
     }
 }
 
@@ -134,7 +134,8 @@ static void to_plain_units(void *arg, int begin, int end, int thread)
         int image = u / blocks, first = u % blocks * block;
         int lanes = s->oc - first < block ? s->oc - first : block;
         j->c->k->to_plain(j->dst + ((size_t)image * (size_t)s->oc + (size_t)first) * (size_t)plane,
-                          j->conv.dst + (size_t)u * (size_t)block * (size_t)plane, 1, lanes, plane);
+                          j->conv.dst + (size_t)u * (size_t)block * (size_t)plane, lanes, plane, 0,
+                          gh_layout_units(j->c->k, 1, plane));
     }
 }
 
