@@ -8,6 +8,7 @@
 
 typedef struct gh_linger gh_linger;
 
+/* Starts its thread. */
 GH_MUST_CHECK gh_status gh_linger_new(gh_linger **out, gh_err *e);
 /* Takes the descriptor over; its sending side is closed already. From any thread. */
 void gh_linger_take(gh_linger *l, int fd);

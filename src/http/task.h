@@ -18,6 +18,7 @@ typedef struct gh_task_spec {
     gh_status (*options)(gh_run_options *out, const gh_params *params, gh_err *e);
 } gh_task_spec;
 
+/* The whole of a request: pictures, models, runs, the reply; whatever goes wrong is a reply, too. */
 void gh_task_answer(const gh_task_spec *spec, gh_app *app, gh_http_request *req, gh_worker *w,
                     gh_http_reply *reply);
 /* Milliseconds that the request may take: the server's, or less when the query says so. */

@@ -35,6 +35,7 @@ void gh_image_flatten(gh_image *image);
 /* Turns a picture stored with this EXIF orientation upright; pixels and sizes change. */
 GH_MUST_CHECK gh_status gh_image_turn(gh_image *image, int orientation, gh_err *e);
 
+/* Big-endian and little-endian numbers at any address. */
 static inline uint32_t gh_be16(const uint8_t *p)
 {
     return (uint32_t)p[0] << 8 | p[1];

@@ -19,6 +19,7 @@ typedef struct gh_params {
     bool no_memory;
 } gh_params;
 
+/* `source` is borrowed. GH_NOMEM. */
 GH_MUST_CHECK gh_status gh_params_open(gh_params *out, gh_weights *source, gh_err *e);
 void gh_params_close(gh_params *p);
 /* Contiguous floats of the tensor "prefix.name" ("prefix/name" where the file parts by strokes) with this

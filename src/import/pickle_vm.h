@@ -21,10 +21,12 @@ typedef struct gh_pkl_reader {
     gh_err *e;
 } gh_pkl_reader;
 
+/* Borrows the bytes; its pickle is empty at first. GH_NOMEM. */
 gh_status gh_pkl_open(gh_pkl_reader *out, const uint8_t *data, size_t len, gh_err *e);
 /* Frees everything that r->p still holds. */
 void gh_pkl_close(gh_pkl_reader *r);
 
+/* GH_FORMAT, with the place in the bytes and `why`. */
 gh_status gh_pkl_broken(const gh_pkl_reader *r, const char *why);
 /* The next n bytes. */
 gh_status gh_pkl_take(gh_pkl_reader *r, size_t n, const uint8_t **out);
@@ -33,6 +35,7 @@ gh_status gh_pkl_uint(gh_pkl_reader *r, unsigned width, uint64_t *out);
 /* A line without its newline. */
 gh_status gh_pkl_line(gh_pkl_reader *r, const uint8_t **text, size_t *len);
 
+/* The stack: a node that is there, a new one, and the top taken off. GH_LIMIT, GH_FORMAT, GH_NOMEM. */
 gh_status gh_pkl_push(gh_pkl_reader *r, uint32_t node);
 gh_status gh_pkl_push_new(gh_pkl_reader *r, gh_pickle_node node);
 gh_status gh_pkl_pop(gh_pkl_reader *r, uint32_t *out);
@@ -43,6 +46,7 @@ bool gh_pkl_has(const gh_pkl_reader *r, size_t n);
 gh_status gh_pkl_mark(gh_pkl_reader *r);
 gh_status gh_pkl_pop_mark(gh_pkl_reader *r, size_t *height);
 
+/* A list, tuple, dict or the like without items, and its next item. */
 gh_pickle_node gh_pkl_container(gh_pickle_kind kind);
 gh_status gh_pkl_add_cell(gh_pkl_reader *r, gh_pickle_node *to, uint32_t node);
 /* Moves the stack from `height` up into the container `to`. */

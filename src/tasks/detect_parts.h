@@ -26,6 +26,7 @@ typedef struct gh_detection {
     const gh_manifest_input *in; /* with the width and height that the network got */
 } gh_detection;
 
+/* Elements of an output in plain order; NULL where the network has it not. */
 static inline const float *gh_detect_data(const gh_detection *d, int i)
 {
     return d->outputs[i] ? d->outputs[i]->data : NULL;

@@ -16,6 +16,8 @@ typedef struct gh_einsum {
     size_t terms;                                      /* products that make up one output element */
 } gh_einsum;
 
+/* Reads the equation for the operands' shapes; GH_FORMAT, GH_UNSUPPORTED and GH_LIMIT name what is wrong with
+ * it. */
 GH_MUST_CHECK gh_status gh_einsum_of(const gh_io *io, gh_einsum *s);
 /* Two float32 operands as matrix products. */
 extern const gh_blocked gh_einsum_matmul;

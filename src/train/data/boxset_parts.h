@@ -24,6 +24,7 @@ typedef struct gh_boxset_maker {
     size_t cap_pictures, cap_truths, cap_categories;
 } gh_boxset_maker;
 
+/* An empty set. GH_NOMEM. */
 GH_MUST_CHECK gh_status gh_boxset_begin(gh_boxset_maker *m, gh_err *e);
 /* The number of the category `name` (len bytes), added where there is none yet. */
 GH_MUST_CHECK gh_status gh_boxset_category(uint32_t *out, gh_boxset_maker *m, const char *name, size_t len,

@@ -10,6 +10,7 @@ typedef struct gh_bins {
     uint8_t *bin; /* [width][n] */
 } gh_bins;
 
+/* Bins of all rows; the same for any number of threads. GH_NOMEM. */
 GH_MUST_CHECK gh_status gh_bins_of(gh_bins *out, const gh_rows *rows, gh_pool *pool, gh_err *e);
 void gh_bins_free(gh_bins *b);
 

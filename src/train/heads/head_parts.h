@@ -24,6 +24,7 @@ static inline float gh_rows_target(const gh_rows *rows, size_t i, uint32_t c)
 {
     return rows->votes ? rows->votes[i * rows->classes + c] : (float)(rows->label[i] == c);
 }
+/* How much row i counts; 1 without weights. */
 static inline float gh_rows_weight(const gh_rows *rows, size_t i)
 {
     return rows->weight ? rows->weight[i] : 1;
@@ -44,6 +45,7 @@ static inline size_t gh_piece_start(size_t n, int pieces, int i)
     return n / (size_t)pieces * (size_t)i + n % (size_t)pieces * (size_t)i / (size_t)pieces;
 }
 
+/* True once the caller wants the fit to end; then GH_INTERRUPTED with its sentence. */
 static inline bool gh_stopped(const gh_fit_options *o)
 {
     return o->stop && *o->stop;

@@ -11,6 +11,7 @@ typedef struct gh_standard {
                        nothing */
 } gh_standard;
 
+/* By the weights of the rows, where they have any. GH_NOMEM. */
 GH_MUST_CHECK gh_status gh_standard_of(gh_standard *out, const gh_rows *rows, gh_pool *pool, gh_err *e);
 void gh_standard_free(gh_standard *s);
 

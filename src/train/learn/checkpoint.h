@@ -11,6 +11,7 @@ typedef struct gh_checkpoint_block {
     size_t bytes;
 } gh_checkpoint_block;
 
+/* GH_IO, GH_NOMEM; an older file stays in its place then. */
 GH_MUST_CHECK gh_status gh_checkpoint_write(const char *path, gh_hash mark, const gh_checkpoint_block *blocks,
                                             size_t n, gh_err *e);
 /* GH_NOTFOUND: no file; GH_ARG: of another run (another mark, or blocks of other sizes); GH_FORMAT: damaged.

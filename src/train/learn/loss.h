@@ -51,6 +51,8 @@ typedef struct gh_sigmoid_targets {
     double divisor;      /* of the sum; 0 = the sum of weights */
 } gh_sigmoid_targets;
 
+/* -positive y log p - (1 - y) log(1 - p), p the sigmoid of the logit and y its target; with gamma times
+ * (y (1 - p) + (1 - y) p)^gamma, with alpha times alpha y + (1 - alpha) (1 - y); the mean by weight. */
 double gh_loss_sigmoid(gh_gradient to, const float *logits, const gh_sigmoid_targets *t);
 
 /* |d| - beta/2 beyond beta, d^2 / (2 beta) within (beta > 0), mean by weight (NULL = all 1). */

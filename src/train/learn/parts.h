@@ -57,6 +57,7 @@ typedef struct gh_learn_run {
     char *path[3]; /* of gh_learn_files, or NULL */
 } gh_learn_run;
 
+/* That the run has taken, all its parts together. */
 static inline double gh_learn_seconds(const gh_learn_run *r)
 {
     return r->state.seconds + (double)(gh_now_ns() - r->start_ns) / 1e9;

@@ -20,7 +20,9 @@ typedef struct gh_product {
 
 typedef void (*gh_product_fn)(const gh_product *p);
 
+/* c = op(a) op(b), or added to c. */
 void gh_gemm(const gh_product *p);
+/* The sum of x[i] y[i]. */
 float gh_dot(size_t n, const float *x, const float *y);
 /* y += a * x */
 void gh_axpy(size_t n, float a, const float *x, float *y);

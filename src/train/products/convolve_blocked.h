@@ -4,6 +4,7 @@
 
 #include "train/products/convolve.h"
 
+/* Floats that the two may need for this shape; 0 where no kernel takes it. */
 size_t gh_convolve_blocked_scratch(const gh_conv_shape *s, const gh_kernels *k, int threads);
 /* False, and nothing done, where no kernel does. */
 bool gh_convolve_blocked_forward(const gh_convolve *c, const float *x, const float *bias, float *y);

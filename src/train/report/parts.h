@@ -56,6 +56,7 @@ typedef struct gh_facts {
     size_t nadvice;
 } gh_facts;
 
+/* All that follows from `r`, which is borrowed. GH_NOMEM. */
 GH_MUST_CHECK gh_status gh_facts_of(gh_facts *f, const gh_report *r, gh_err *e);
 void gh_facts_free(gh_facts *f);
 /* The class that pictures of `c` are most often taken for, or NULL. */

@@ -14,6 +14,7 @@ typedef struct gh_sheet {
     gh_image *image;
 } gh_sheet;
 
+/* An empty sheet; GH_LIMIT: too large a picture; GH_NOMEM. Columns and rows are counted from 0. */
 GH_MUST_CHECK gh_status gh_sheet_new(gh_sheet *out, int columns, int rows, int width, int height, gh_err *e);
 void gh_sheet_free(gh_sheet *s);
 /* Pixels of a cell's size. With a mask (or NULL) each class is tinted with its colour, and what counts
@@ -22,6 +23,8 @@ void gh_sheet_put(gh_sheet *s, int column, int row, const uint8_t *pixels, const
                   bool background);
 /* The mask alone, in its classes' colours. */
 void gh_sheet_put_mask(gh_sheet *s, int column, int row, const uint8_t *mask, bool background);
+/* A box in pixels of the cell, in its class's colour, with its name (NULL = none); and a line of text over
+ * the cell. */
 void gh_sheet_box(gh_sheet *s, int column, int row, const gh_ap_rect *box, unsigned class, const char *name);
 void gh_sheet_title(gh_sheet *s, int column, int row, const char *text);
 /* Written as PNG, all or nothing. */
