@@ -24,7 +24,7 @@ def levels(build):
 
 
 def answer(build, path, level, tensor):
-    done = subprocess.run([f"{build}/bench-nets", "run", path], env=at(level), input=tensor.tobytes(),
+    done = subprocess.run([f"{build}/bench-nets", "run", path, "fp32"], env=at(level), input=tensor.tobytes(),
                           stdout=subprocess.PIPE, check=True)
     return array.array("f", done.stdout)
 
