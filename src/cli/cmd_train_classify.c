@@ -173,6 +173,21 @@ static gh_status read_gradients(gh_train_options *o, const values *v, gh_err *e)
     return gh_augment_read(&o->fine.augment, v->augment, e);
 }
 
+/* What a head alone has no use for. */
+static gh_status refuse_gradients(const values *v, gh_err *e)
+{
+    const struct {
+        const char *name;
+        bool yes;
+    } given[] = {{"lr", v->lr},           {"batch", v->batch},       {"smoothing", v->smoothing > 0},
+                 {"mixup", v->mixup > 0}, {"patience", v->patience}, {"minutes", v->minutes > 0},
+                 {"grey", v->grey},       {"resume", v->resume}};
+    for (size_t i = 0; i < GH_COUNT(given); i++)
+        if (given[i].yes)
+            return gh_fail(e, GH_ARG, "--%s belongs to --unfreeze and --from-scratch", given[i].name);
+    return GH_OK;
+}
+
 /* Everything but the options' reading; `cache` and `body` are owned by the caller. */
 static gh_status train(gh_train_summary *s, const values *v, char **body, char **cache, gh_pool **pool,
                        gh_err *e)
@@ -201,10 +216,12 @@ static gh_status train(gh_train_summary *s, const values *v, char **body, char *
     if (v->split && strcmp(v->split, "all") != 0 && (o.part = gh_split_of(v->split)) == GH_SPLIT_NONE)
         return gh_fail(e, GH_ARG, "--split is '%.40s'; it takes train, val, test or all", v->split);
     GH_TRY(gh_balance_of(&o.balance, v->balance, e));
-    if (v->unfreeze || v->scratch)
+    if (v->unfreeze || v->scratch) {
         GH_TRY(read_gradients(&o, v, e));
-    else
+    } else {
+        GH_TRY(refuse_gradients(v, e));
         GH_TRY(gh_augment_parse(&o.augment, v->augment, e));
+    }
     if (!v->scratch)
         GH_TRY(gh_cli_model_path(body, v->body, &v->models, e));
     GH_TRY(gh_pool_new(pool, (int)v->threads, e));

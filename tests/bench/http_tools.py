@@ -15,7 +15,7 @@ from PIL import Image
 
 BUILD = os.environ.get("BUILD", ".build")
 WORK = os.path.abspath(f"{BUILD}/bench-http/{os.getpid()}")  # logs, request files, models
-DEFAULT = ["efficientnet-lite0", "emotions", "faceres", "faces", "faces-detector", "objects", "person"]
+DEFAULT = ["efficientnet-lite0", "emotions", "faces", "faces-detector", "objects", "person"]
 MODEL = "models/efficientnet-lite0"
 TICK = os.sysconf("SC_CLK_TCK")
 

@@ -16,7 +16,7 @@ static gh_buf body;
 
 static void up(void)
 {
-    static const char *const models[] = {"faces", "faces-detector", "emotions", "faceres", "objects"};
+    static const char *const models[] = {"faces", "faces-detector", "emotions", "objects"};
     strcpy(dir, "/tmp/gharial-boxes-XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(dir));
     for (size_t i = 0; i < GH_COUNT(models); i++)

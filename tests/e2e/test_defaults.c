@@ -191,7 +191,7 @@ END_TEST
 START_TEST(test_any_user)
 {
     static const char *const targets[] = {"/classify", "/localize?annotate=1", "/segment?output=cutout"};
-    static const char *const models[] = {REAL, "faces", "faces-detector", "emotions", "faceres", "person"};
+    static const char *const models[] = {REAL, "faces", "faces-detector", "emotions", "person"};
     uid_t user = geteuid() == 0 ? 54321 : 0;
     char program[96], folder[96], process[96];
     struct stat st;

@@ -14,7 +14,7 @@ static reply r;
 static const char *const names[] = {"anger",     "contempt", "disgust", "fear",
                                     "happiness", "neutral",  "sadness", "surprise"};
 
-#define MODELS "faces", "faces-detector", "emotions", "faceres"
+#define MODELS "faces", "faces-detector", "emotions"
 static char dir[64];
 
 /* The four models that it takes, beside no others. */
@@ -112,7 +112,7 @@ END_TEST
 START_TEST(test_parts_are_internal)
 {
     static const char *const parts[] = {"/localize?model=faces-detector", "/classify?model=emotions",
-                                        "/classify?model=faceres"};
+                                        "/classify?model=faces-detector"};
     for (size_t i = 0; i < GH_COUNT(parts); i++) {
         reply_free(&r);
         ask(&r, s.address, "POST", parts[i], NULL, photo("astronaut.png")->data, photo("astronaut.png")->len);

@@ -4,7 +4,7 @@
 
 #include "base/mem.h"
 #include "engine/cut.h"
-#include "train/nets/small.h"
+#include "train/nets/grey.h"
 
 #include <string.h>
 
@@ -52,7 +52,7 @@ gh_status gh_fine_choose(bool *learns, const gh_graph *g, int blocks, gh_err *e)
     for (uint32_t i = first; !status && i < g->nnodes; i++)
         for (uint32_t k = 0; k < g->nodes[i].ninputs; k++) {
             uint32_t v = g->nodes[i].inputs[k];
-            if (v != GH_NONE && g->values[v].data && strcmp(g->values[v].name, GH_SMALL_GREY) != 0)
+            if (v != GH_NONE && g->values[v].data && !gh_grey_is(g->values[v].name))
                 learns[v] = true;
         }
     gh_free(cuts);

@@ -2,6 +2,7 @@
 #include "base/mem.h"
 #include "engine/cut.h"
 #include "train/classify/fit_parts.h"
+#include "train/nets/grey.h"
 #include "train/nets/small.h"
 #include "train/output/model_folder.h"
 #include "train/output/place.h"
@@ -92,6 +93,8 @@ static gh_status joined_graph(gh_train_run *r)
     r->graph->noutputs = 0;
     uint32_t scores = r->type->export(r->graph, r->head, features, 1);
     gh_graph_output(r->graph, scores);
+    if (r->fine.grey)
+        GH_TRY(gh_grey_entry(r->graph, &r->body->manifest->input, r->e));
     return gh_graph_unique_names(r->graph, r->e);
 }
 

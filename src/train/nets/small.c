@@ -3,6 +3,7 @@
  */
 #include "train/nets/small.h"
 
+#include "train/nets/grey.h"
 #include "train/nets/layers.h"
 
 #include <math.h>
@@ -80,21 +81,6 @@ static gh_status check(const gh_small_options *o, size_t net, gh_err *e)
     return GH_OK;
 }
 
-/* ITU-R BT.601, as image libraries turn colours into grey. */
-static uint32_t add_grey(gh_graph *g, uint32_t x)
-{
-    float *w = NULL;
-    uint32_t in[2] = {x, gh_graph_const_f32(g, GH_SMALL_GREY, gh_shape_of(4, (int64_t[]){1, 3, 1, 1}), &w)};
-    if (w) {
-        w[0] = .299f;
-        w[1] = .587f;
-        w[2] = .114f;
-    }
-    x = gh_graph_op(g, "Conv", "body/grey", in, 2);
-    gh_graph_set_ints(g, x, "kernel_shape", (int64_t[]){1, 1}, 2);
-    return x;
-}
-
 static uint32_t add_head(gh_layers *b, uint32_t x, int channels, int classes)
 {
     float *w = NULL, *bias = NULL;
@@ -138,7 +124,7 @@ gh_status gh_small_net(gh_graph **out, const gh_small_options *o, gh_err *e)
     gh_rng_seed(&b.rng, o->seed);
     uint32_t x = gh_graph_input(g, "image", GH_F32, gh_shape_of(4, (int64_t[]){-1, 3, o->side, o->side}));
     if (o->grey)
-        x = add_grey(g, x);
+        x = gh_grey_one(g, x);
     x = gh_layer_add_block(
         &b, "first", x, &(gh_layer_conv){.in = o->grey ? 1 : 3, .out = width, .kernel = 3, .stride = stride});
     x = add_stages(&b, x, &width, o->side / stride, depth, nets[net].add);

@@ -15,9 +15,6 @@ typedef struct gh_small_options {
     uint64_t seed;
 } gh_small_options;
 
-/* Name of the weights that turn colours into brightness; they are not to be learnt. */
-#define GH_SMALL_GREY "body/grey/weight"
-
 /* Input N x 3 x side x side (mean 127.5, scale 1/64 by its manifest), output "scores", N x classes. GH_ARG
  * names what is accepted. */
 GH_MUST_CHECK gh_status gh_small_net(gh_graph **out, const gh_small_options *o, gh_err *e);
