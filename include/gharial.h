@@ -67,9 +67,10 @@ typedef struct gh_predictor_options {
     size_t size;  /* of this struct, set by the initialiser */
     int threads;  /* that share the work of one picture; 0 (default) = the cores that the process may use */
     int selftest; /* not 0 (default): the model's self-test has to pass */
-    const char *const *model_dirs; /* folders of models where the parts of a pipeline or the body of a head
-                                      are looked for, beside the */
-    size_t model_dir_count;        /* folder that holds it; NULL and 0 (default) = only there */
+    /* Folders of models where the parts of a pipeline or the body of a head are looked for, beside the folder
+     * that holds it; NULL and 0 (default) = only there. They are copied. */
+    const char *const *model_dirs;
+    size_t model_dir_count;
 } gh_predictor_options;
 
 /* Sets every field to its default. */

@@ -13,6 +13,7 @@ typedef struct gh_buf {
     bool failed;  /* memory ran out or the limit was reached; later appends do nothing */
 } gh_buf;
 
+/* Frees the bytes; what is left is empty, has not failed and has the same limit. */
 void gh_buf_free(gh_buf *buf);
 bool gh_buf_reserve(gh_buf *buf, size_t more);
 void gh_buf_add(gh_buf *buf, const void *data, size_t len);

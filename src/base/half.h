@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <string.h>
 
+/* IEEE 754 binary16 to float, exactly: subnormal numbers, infinities and NaN too. */
 static inline float gh_half_to_float(uint16_t h)
 {
     uint32_t sign = (uint32_t)(h & 0x8000u) << 16, exponent = (h >> 10) & 31u, mantissa = h & 1023u, bits;

@@ -13,6 +13,7 @@ typedef struct gh_hash {
 /* Characters of a hash as text, with the terminator. */
 #define GH_HASH_TEXT 33
 
+/* Of `len` bytes, which may be 0. */
 gh_hash gh_hash_bytes(const void *data, size_t len);
 /* The hash of `data` after everything that went into `seed`: chains hashes of parts. */
 gh_hash gh_hash_more(gh_hash seed, const void *data, size_t len);

@@ -13,6 +13,7 @@ typedef struct gh_progress {
     bool terminal, drawn;
 } gh_progress;
 
+/* Begins a bar of `total` steps, called `what` (borrowed). */
 void gh_progress_start(gh_progress *p, const char *what, size_t total);
 /* `done` of total; cheap to call often. One thread at a time. */
 void gh_progress_show(gh_progress *p, size_t done);

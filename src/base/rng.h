@@ -9,7 +9,9 @@ typedef struct gh_rng {
     uint64_t s[4];
 } gh_rng;
 
+/* The state that splitmix64 makes of any seed, 0 too. */
 void gh_rng_seed(gh_rng *rng, uint64_t seed);
+/* 64 random bits. */
 uint64_t gh_rng_u64(gh_rng *rng);
 /* Uniform in 0 .. n-1 without bias; n >= 1. */
 uint64_t gh_rng_below(gh_rng *rng, uint64_t n);

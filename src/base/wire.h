@@ -30,6 +30,7 @@ typedef struct gh_wire_field {
     size_t len;
 } gh_wire_field;
 
+/* Reads `len` bytes, which are borrowed. */
 gh_wire gh_wire_open(const uint8_t *data, size_t len);
 /* The next field, or false at the end (bad = false) or on malformed bytes (bad = true). Groups are malformed.
  */

@@ -65,7 +65,7 @@ typedef struct gh_node {
     gh_attr *attrs;
     uint32_t nattrs;
     gh_act act; /* fused by passes; not part of ONNX */
-    bool dead;
+    bool dead;  /* goes at the next gh_graph_sort */
 } gh_node;
 
 typedef struct gh_opset {
@@ -93,6 +93,7 @@ typedef struct gh_graph {
 /* An empty graph with opset 13 of ai.onnx. */
 GH_MUST_CHECK gh_status gh_graph_new(gh_graph **out, gh_err *e);
 void gh_graph_free(gh_graph **graph);
+/* What made a builder fail, in a sentence; GH_OK when none has. */
 GH_MUST_CHECK gh_status gh_graph_check(const gh_graph *g, gh_err *e);
 
 /* A copy that shares texts and constants' elements with `g`, which outlives it; for a net beside a graph that

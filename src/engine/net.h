@@ -48,6 +48,7 @@ GH_MUST_CHECK gh_status gh_net_from_graph(gh_net **out, gh_graph **graph, unsign
 /* Frees when no plan of it is held any more. */
 void gh_net_free(gh_net **net);
 
+/* How many. */
 size_t gh_net_inputs(const gh_net *net);
 size_t gh_net_outputs(const gh_net *net);
 /* Name, type and shape (-1 = not fixed) of the i-th input or output; borrowed. */
@@ -74,6 +75,7 @@ typedef struct gh_step_info {
     double macs; /* multiply-adds */
 } gh_step_info;
 
+/* How many, and what the i-th does. */
 size_t gh_plan_steps(const gh_plan *plan);
 gh_step_info gh_plan_step(const gh_plan *plan, size_t i);
 /* Bytes of activations that a session needs. */

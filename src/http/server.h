@@ -24,6 +24,7 @@ typedef struct gh_http_options {
     bool insecure;          /* other addresses than loopback without a token */
 } gh_http_options;
 
+/* As serve has them without options. */
 gh_http_options gh_http_options_default(void);
 
 typedef struct gh_server gh_server;

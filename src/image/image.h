@@ -17,6 +17,7 @@ typedef struct gh_image_limits {
     int max_jpeg_scans;  /* progressive scans, 100 by default */
 } gh_image_limits;
 
+/* What NULL stands for. */
 gh_image_limits gh_image_limits_default(void);
 /* "JPEG", "PNG" or "WebP". */
 const char *gh_image_format_name(gh_image_format format);

@@ -12,6 +12,8 @@ typedef struct gh_patch {
     double angle; /* radians; positive turns x towards y, as a head leans to its left shoulder seen from us */
 } gh_patch;
 
+/* The part that a step with `crop` sees of a box: its margin in shares of the side, square and upright by the
+ * eyes where it asks for that. */
 gh_patch gh_crop_place(const gh_crop *crop, const gh_object *box);
 /* Bytes of scratch that gh_crop_run needs for this input. */
 size_t gh_crop_scratch(const gh_manifest_input *in);

@@ -22,7 +22,10 @@ typedef struct gh_pick {
     int64_t index[GH_MAX_RANK];
 } gh_pick;
 
+/* Begins at the first element of `shape`; element i along the axis of the other stands at `at` + i *
+ * `axis_step`. */
 void gh_pick_start(gh_pick *p, const gh_shape *shape, const gh_shape *other, int axis);
+/* The next element in row-major order. */
 void gh_pick_next(gh_pick *p);
 
 #endif

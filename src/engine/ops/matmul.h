@@ -11,6 +11,8 @@ typedef struct gh_matmul_shape {
     int64_t m, n, k;
 } gh_matmul_shape;
 
+/* By numpy's rules: the last two dimensions are matrices, those before them are broadcast. GH_FORMAT: columns
+ * that do not meet as many rows, or a scalar; GH_LIMIT: too many dimensions. */
 GH_MUST_CHECK gh_status gh_matmul_shape_of(const gh_io *io, gh_matmul_shape *s, const gh_shape *a,
                                            const gh_shape *b);
 /* Which matrix of an operand of shape `in` belongs to output matrix `at`. */

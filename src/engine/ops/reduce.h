@@ -33,6 +33,7 @@ typedef struct gh_reduce {
     size_t row, row_step, rows, terms;
 } gh_reduce;
 
+/* Where place `at` of the walk, counted row-major, stands in memory, in elements. */
 size_t gh_reduce_offset(const gh_reduce_walk *w, size_t at);
 /* What a reduction of no terms starts from, and what becomes of the sum of all terms. `shift` is what
  * LogSumExp took off each term. */

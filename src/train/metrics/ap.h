@@ -53,6 +53,7 @@ typedef struct gh_ap_options {
     double cut;   /* the score for right and wrong */
 } gh_ap_options;
 
+/* The i-th of GH_AP_OVERLAPS overlaps, and of GH_AP_ALARMS numbers of false alarms. */
 double gh_ap_overlap(int i);
 int gh_ap_alarms(int i);
 /* Fills classes[0 .. categories - 1], and classes[categories] for all together: AP is the mean over the
