@@ -75,7 +75,7 @@ START_TEST(test_best_of_many)
             qsort(all, N, sizeof *all, compare);
             for (size_t left = k; left > 0; left--) { /* the root is the least of those that are left */
                 ck_assert_int_eq(key_of(items), all[N - left]);
-                memcpy(items, items + (left - 1) * h.size, h.size);
+                memmove(items, items + (left - 1) * h.size, h.size); /* the last is the root itself */
                 gh_heap_down(&h, items, left - 1, 0);
             }
         }
