@@ -75,7 +75,8 @@ START_TEST(test_best_of_many)
             qsort(all, N, sizeof *all, compare);
             for (size_t left = k; left > 0; left--) { /* the root is the least of those that are left */
                 ck_assert_int_eq(key_of(items), all[N - left]);
-                memmove(items, items + (left - 1) * h.size, h.size); /* the last is the root itself */
+                if (left > 1) /* the last is the root itself */
+                    memcpy(items, items + (left - 1) * h.size, h.size);
                 gh_heap_down(&h, items, left - 1, 0);
             }
         }
