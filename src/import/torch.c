@@ -219,12 +219,6 @@ gh_torch_tensor *gh_torch_at(gh_torch *t, size_t i)
     return &t->tensors[i];
 }
 
-gh_torch_tensor *gh_torch_find(gh_torch *t, const char *name)
-{
-    gh_torch_tensor wanted = {.name = name};
-    return bsearch(&wanted, t->tensors, t->count, sizeof *t->tensors, by_name);
-}
-
 static void copy_tensor(float *dst, const void *tensor)
 {
     gh_torch_copy_f32(dst, tensor);
@@ -239,6 +233,5 @@ gh_status gh_torch_weights(gh_weights *out, const gh_torch *t, gh_err *e)
         out->items[i] =
             (gh_weight){.name = from->name, .shape = from->shape, .count = from->count, .at = from};
     }
-    gh_weights_sort(out);
-    return GH_OK;
+    return GH_OK; /* in the table's order, which is by name */
 }

@@ -41,8 +41,6 @@ void gh_torch_free(gh_torch **t);
 size_t gh_torch_count(const gh_torch *t);
 /* The i-th tensor, sorted by name. */
 gh_torch_tensor *gh_torch_at(gh_torch *t, size_t i);
-/* By name, or NULL. */
-gh_torch_tensor *gh_torch_find(gh_torch *t, const char *name);
 /* "float32", "bfloat16", ... */
 const char *gh_torch_type_name(gh_torch_type type);
 /* Writes tensor->count floats, row-major, at dst; half, bfloat16, double and integers are converted. */

@@ -19,7 +19,7 @@ typedef struct gh_weights {
     void (*copy)(float *dst, const void *at); /* writes `count` floats, row-major, as the file has them */
 } gh_weights;
 
-/* Room for `count` tensors, which the caller fills and sorts by gh_weights_sort. */
+/* Room for `count` tensors, which the caller fills; gh_weights_sort, unless they come in order. */
 GH_MUST_CHECK gh_status gh_weights_open(gh_weights *out, size_t count, gh_err *e);
 void gh_weights_sort(gh_weights *w);
 void gh_weights_close(gh_weights *w);

@@ -45,6 +45,8 @@ int run_binary(gh_buf *out, gh_buf *err, const char *const *args);
 #define ARGS(...) ((const char *const[]){__VA_ARGS__, NULL})
 
 /* Removes a folder with all that is in it. */
+/* "folder/name", in one of eight places that are taken in turn. */
+const char *path_in(const char *folder, const char *name);
 void remove_folder(const char *folder);
 /* Makes a model of the project, by a link, one of `folder`; fails the test when it was not fetched. */
 void link_model(const char *name, const char *folder);

@@ -164,6 +164,15 @@ void link_model(const char *name, const char *folder)
     free(real);
 }
 
+const char *path_in(const char *folder, const char *name)
+{
+    static char paths[8][300];
+    static int next;
+    char *path = paths[next++ % 8];
+    snprintf(path, sizeof paths[0], "%s/%s", folder, name);
+    return path;
+}
+
 void remove_folder(const char *folder)
 {
     char command[256];

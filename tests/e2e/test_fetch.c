@@ -30,11 +30,7 @@ static const char fake_npm[] =
 
 static const char *path_of(const char *name)
 {
-    static char paths[4][300];
-    static int next;
-    char *path = paths[next++ % 4];
-    snprintf(path, sizeof paths[0], "%s/%s", dir, name);
-    return path;
+    return path_in(dir, name);
 }
 
 static bool is_there(const char *name)

@@ -20,11 +20,7 @@ static reply r;
 
 static const char *path_of(const char *name)
 {
-    static char paths[8][256];
-    static int next;
-    char *path = paths[next++ % 8];
-    snprintf(path, 256, "%s/%s", dir, name);
-    return path;
+    return path_in(dir, name);
 }
 
 static void write_text(const char *name, const char *text)

@@ -26,11 +26,7 @@ static gh_buf out, err;
 
 static const char *path_of(const char *name)
 {
-    static char paths[8][256];
-    static int next;
-    char *path = paths[next++ % 8];
-    snprintf(path, 256, "%s/%s", dir, name);
-    return path;
+    return path_in(dir, name);
 }
 
 static void must_write(const char *name, const void *data, size_t len)

@@ -13,14 +13,18 @@ enum { MOST = 1 << 16 }; /* elements to copy; stride 0 makes large tensors of sm
 
 static void copy_all(gh_torch *t)
 {
+    gh_weights weights;
+    gh_err e = {0};
+    GH_ASSERT(gh_torch_weights(&weights, t, &e) == GH_OK);
     for (size_t i = 0; i < gh_torch_count(t); i++) {
         const gh_torch_tensor *tensor = gh_torch_at(t, i);
         float *floats = tensor->count <= MOST ? gh_calloc(tensor->count, sizeof *floats) : NULL;
-        GH_ASSERT(gh_torch_find(t, tensor->name) == tensor);
+        GH_ASSERT(gh_weights_find(&weights, tensor->name)->at == tensor);
         if (floats)
             gh_torch_copy_f32(floats, tensor);
         gh_free(floats);
     }
+    gh_weights_close(&weights);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -205,6 +205,7 @@ static gh_status draw(void *arg, const gh_graph *g, gh_buf *html, gh_err *e)
 /* Each row one picture: plain, then as several epochs would see it. */
 gh_status gh_segment_show(const gh_segment_run *r, const char *path)
 {
+    static const gh_augment none;
     gh_sheet sheet = {0};
     const gh_maskdata *d = r->data;
     gh_rng rng;
@@ -213,13 +214,12 @@ gh_status gh_segment_show(const gh_segment_run *r, const char *path)
     gh_status status = gh_sheet_new(&sheet, AUGMENT_COLUMNS, rows, r->step.width, r->step.height, r->e);
     for (int i = 0; status == GH_OK && i < rows * AUGMENT_COLUMNS; i++) {
         sample s = {0};
-        gh_augment none = {0}, plain = none;
         gh_segment_run whole = *r;
         bool first = i % AUGMENT_COLUMNS == 0;
         whole.input.width = first ? r->step.width : whole.input.width;
         whole.input.height = first ? r->step.height : whole.input.height;
         size_t at = (size_t)(i / AUGMENT_COLUMNS) * d->nlearn / (size_t)rows;
-        status = make_sample(&s, &whole, &d->set->pictures[d->learn[at]], first ? &plain : &r->augment,
+        status = make_sample(&s, &whole, &d->set->pictures[d->learn[at]], first ? &none : &r->augment,
                              r->step, &rng, r->e);
         if (status == GH_OK)
             gh_sheet_put(&sheet, i % AUGMENT_COLUMNS, i / AUGMENT_COLUMNS, s.pixels, s.found, d->background);
